@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The entries and the reply loop of every server.
+ *
+ * Rule: nothing is expected of any register but what the kernel delivers in, neither at start nor after a reply; what
+ * the loop needs it makes anew. The path of a call is straight-line: 25 instructions between delivery and reply,
+ * besides service_call itself.
+ */
+#include "abi/kernel.h"
+#include "panic.h"
+
+#define REQUEST_OPERATION 2
+#define REQUEST_TRANSFER 8
+#define REQUEST_REPLY_BYTES 12
+#define REQUEST_WORDS 16
+#define REQUEST_REPLY 48
+#define REQUEST_SIZE 80
+
+#define STACK_BYTES 16384
+
+        .section .text.entry, "ax", @progbits
+
+        .globl start_fresh
+        .type start_fresh, @function
+start_fresh:
+        leaq    server_stack_top(%rip), %rsp
+        xorl    %ebp, %ebp
+        cld
+        call    service_start_fresh
+        jmp     ready
+        .size start_fresh, . - start_fresh
+
+        .globl start_recovered
+        .type start_recovered, @function
+start_recovered:
+        leaq    server_stack_top(%rip), %rsp
+        xorl    %ebp, %ebp
+        cld
+        call    service_start_recovered
+        .size start_recovered, . - start_recovered
+
+        /* The first reply of an incarnation carries nothing: it says "ready". */
+ready:
+        movabsq $(1 << 63), %rax
+empty_reply:
+        xorl    %edi, %edi
+        xorl    %esi, %esi
+        xorl    %edx, %edx
+        xorl    %r10d, %r10d
+        xorl    %r8d, %r8d
+
+        .globl server_loop
+        .type server_loop, @function
+server_loop:
+        syscall
+        movq    %r9, server_request + REQUEST_OPERATION(%rip)
+        movl    %r8d, server_request + REQUEST_TRANSFER(%rip)
+        movq    %rdi, server_request + REQUEST_WORDS(%rip)
+        movq    %rsi, server_request + REQUEST_WORDS + 8(%rip)
+        movq    %rdx, server_request + REQUEST_WORDS + 16(%rip)
+        movq    %r10, server_request + REQUEST_WORDS + 24(%rip)
+        xorl    %ecx, %ecx
+        movl    %ecx, server_request + REQUEST_REPLY_BYTES(%rip)
+        movq    %rcx, server_request + REQUEST_REPLY + 8(%rip)
+        movq    %rcx, server_request + REQUEST_REPLY + 16(%rip)
+        movq    %rcx, server_request + REQUEST_REPLY + 24(%rip)
+        testl   %eax, %eax
+        jne     other_delivery
+        leaq    server_request(%rip), %rdi
+        call    service_call
+        movq    %rax, %rdi
+        movabsq $(1 << 63), %rax
+        cmpq    %rax, %rdi                      /* SERVICE_DEFER is INT64_MIN, the same number */
+        je      defer
+        movl    server_request + REQUEST_REPLY_BYTES(%rip), %r8d
+        movq    server_request + REQUEST_REPLY + 8(%rip), %rsi
+        movq    server_request + REQUEST_REPLY + 16(%rip), %rdx
+        movq    server_request + REQUEST_REPLY + 24(%rip), %r10
+        jmp     server_loop
+
+defer:
+        orq     $REPLY_DEFER, %rax
+        jmp     empty_reply
+
+other_delivery:
+        cmpl    $DELIVER_EVENT, %eax
+        jne     unbind
+        call    service_event                   /* rdi holds the bits */
+        jmp     ready
+unbind:
+        cmpl    $DELIVER_UNBIND, %eax
+        jne     unknown_delivery
+        leaq    server_request(%rip), %rdi
+        call    service_unbind
+        jmp     ready
+unknown_delivery:
+        movl    $SERVER_PANIC_DELIVERY, %edi
+        call    server_panic
+        .size server_loop, . - server_loop
+
+        .section .bss.request, "aw", @nobits
+        .balign 16
+        .type server_request, @object
+server_request:
+        .skip   REQUEST_SIZE
+        .size server_request, . - server_request
+
+        /* The stack is scratch: a new incarnation reads nothing of it that it did not write. */
+        .section .scratch, "aw", @nobits
+        .balign 4096
+server_stack:
+        .skip   STACK_BYTES
+        .globl server_stack_top
+server_stack_top:
+
+        .section .note.GNU-stack, "", @progbits
