@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Reads and checks abi/manifest.toml: numbers, addresses, sizes, and that the graph of calls has no cycle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from abi_model import (DEVICE_KINDS, SERVICE_KINDS, SERVICE_SPAN_BYTES, AbiError, Device, Interface, Model, Service,
+                       Source, check_service_errors, read_interface)
+
+INTEGER_FIELDS = ("number", "base", "priority", "quota_pages", "hang_limit_us")
+SIZE_FIELDS = ("ssr_bytes", "region_bytes", "outbox_pages")
+
+
+def _read_devices(source: Source, entries: list[dict[str, Any]], where: str) -> list[Device]:
+    devices = []
+    for entry in entries:
+        kind = source.require(entry, "kind", str, where)
+        if kind not in DEVICE_KINDS:
+            raise AbiError(where, f"device kind {kind!r} is unknown", f"use one of {DEVICE_KINDS}")
+        numbers = [source.require(entry, key, int, where) for key in ("first", "count", "slot")]
+        devices.append(Device(kind, *numbers))
+    return devices
+
+
+def _read_service(source: Source, name: str, table: dict[str, Any]) -> Service:
+    where = source.where(rf"^\[service\.{name}\]")
+    kind = source.require(table, "kind", str, where)
+    if kind not in SERVICE_KINDS:
+        raise AbiError(where, f"kind {kind!r} is unknown", f"use one of {SERVICE_KINDS}")
+    for key in INTEGER_FIELDS + (SIZE_FIELDS if kind == "service" else ()):
+        source.require(table, key, int, where)
+    image = source.require(table, "image", str, where)
+    return Service(name=name, kind=kind, number=table["number"], image=image,
+                   interface=table.get("interface", name), base=table["base"],
+                   ssr_bytes=table.get("ssr_bytes", 0), region_bytes=table.get("region_bytes", 0),
+                   outbox_pages=table.get("outbox_pages", 0), hang_limit_us=table["hang_limit_us"],
+                   priority=table["priority"], quota_pages=table["quota_pages"],
+                   calls=source.require(table, "calls", list, where),
+                   devices=_read_devices(source, table.get("devices", []), where),
+                   doc=source.require(table, "doc", str, where))
+
+
+def _find_cycle(services: list[Service]) -> list[str] | None:
+    calls = {service.name: service.calls for service in services}
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> list[str] | None:
+        if name in path:
+            return path[path.index(name):] + [name]
+        if name in done:
+            return None
+        for callee in calls[name]:
+            cycle = visit(callee, path + [name])
+            if cycle:
+                return cycle
+        done.add(name)
+        return None
+
+    for service in services:
+        cycle = visit(service.name, [])
+        if cycle:
+            return cycle
+    return None
+
+
+def _check_numbers(source: Source, services: list[Service], limits: dict[str, int]) -> None:
+    numbers: dict[int, str] = {}
+    bases: dict[int, Service] = {}
+    for service in services:
+        header = rf"^\[service\.{service.name}\]"
+        where = source.where(header, r"^number\s*=")
+        if service.number in numbers:
+            raise AbiError(where, f"{service.name} has number {service.number}, and so has {numbers[service.number]}",
+                           "give it a number of its own")
+        if not 0 <= service.number < limits["OBSERVED_SERVICES"]:
+            raise AbiError(where, f"number {service.number} is out of range",
+                           f"use 0..{limits['OBSERVED_SERVICES'] - 1}")
+        numbers[service.number] = service.name
+        where = source.where(header, r"^base\s*=")
+        if service.base % SERVICE_SPAN_BYTES:
+            raise AbiError(where, f"base {service.base:#x} is not a multiple of 16 MiB", "align it")
+        other = bases.setdefault(service.base, service)
+        if other.image != service.image:
+            raise AbiError(where, f"{service.name} and {other.name} are different images at {service.base:#x}",
+                           "give each image 16 MiB of its own, so that a code address names its service")
+        if len(service.name) > 15:
+            raise AbiError(where, f"the name {service.name} is too long", "use at most 15 characters")
+        if not 0 <= service.priority <= limits["PRIORITY_MAXIMUM"]:
+            raise AbiError(source.where(header, r"^priority\s*="), f"priority {service.priority} is out of range",
+                           f"use 0..{limits['PRIORITY_MAXIMUM']}")
+
+
+def _check_sizes(source: Source, services: list[Service], interfaces: dict[str, Interface],
+                 limits: dict[str, int]) -> None:
+    for service in services:
+        header = rf"^\[service\.{service.name}\]"
+        for key, maximum in (("ssr_bytes", limits["SSR_BYTES_MAXIMUM"]),
+                             ("region_bytes", limits["REGION_BYTES_MAXIMUM"]),
+                             ("outbox_pages", limits["OUTBOX_PAGES_MAXIMUM"])):
+            value = getattr(service, key)
+            if not 0 <= value <= maximum or value % 8 and key != "outbox_pages":
+                raise AbiError(source.where(header, rf"^{key}\s*="), f"{key} = {value} is out of range",
+                               f"use a multiple of 8 in 0..{maximum}")
+        interface = interfaces.get(service.interface)
+        if service.kind != "service":
+            continue
+        if interface is None:
+            raise AbiError(source.where(header), f"there is no abi/{service.interface}.toml",
+                           "write the service's interface, or name another with `interface = ...`")
+        for key, role in (("ssr_bytes", interface.ssr), ("region_bytes", interface.region)):
+            value = getattr(service, key)
+            where = source.where(header, rf"^{key}\s*=")
+            if role is None and value:
+                raise AbiError(where, f"{key} = {value}, but {interface.path.name} has no layout for it",
+                               "add one under [layout], or set it to 0")
+            structure = interface.structure(role) if role else None
+            if structure and value not in (0, structure.size_bytes):
+                raise AbiError(where, f"{key} = {value}, but struct {role} has {structure.size_bytes} bytes",
+                               "make them equal")
+
+
+def read_model(directory: Path) -> Model:
+    """Reads all of abi/ and checks it as a whole."""
+    kernel = read_interface(directory / "kernel.toml", None)
+    errno = read_interface(directory / "posix_errno.toml", kernel)
+    services: dict[str, Interface] = {}
+    for path in sorted(directory.glob("*.toml")):
+        if path.name in ("kernel.toml", "posix_errno.toml", "manifest.toml"):
+            continue
+        interface = read_interface(path, kernel)
+        check_service_errors(interface, errno)
+        services[interface.header] = interface
+    source = Source(directory / "manifest.toml")
+    entries = [_read_service(source, name, table) for name, table in source.data.get("service", {}).items()]
+    names = {entry.name for entry in entries}
+    for entry in entries:
+        for callee in entry.calls:
+            if callee not in names:
+                raise AbiError(source.where(rf"^\[service\.{entry.name}\]", r"^calls\s*="),
+                               f"{entry.name} calls {callee}, which is no service", "correct the name or add it")
+    cycle = _find_cycle(entries)
+    if cycle:
+        raise AbiError(source.where(rf"^\[service\.{cycle[0]}\]", r"^calls\s*="),
+                       f"services call each other in a cycle: {' -> '.join(cycle)}",
+                       "remove one of these calls: a cycle can wait for itself")
+    limits = {constant.name: constant.value for group in kernel.groups for constant in group.constants}
+    _check_numbers(source, entries, limits)
+    _check_sizes(source, entries, services, limits)
+    return Model(kernel, services, [errno], entries)
