@@ -33,8 +33,8 @@ static inline uint64_t pointer_to_physical(const void *pointer) {
 /* Root of the kernel's address space; entries 256..511 belong in every address space and never change. */
 extern uint64_t kernel_page_table[512];
 
-/* The stack of the one CPU; the page below it is not mapped. kernel_main() starts at its top. */
-extern uint8_t kernel_stack_bottom[], kernel_stack_top[];
+/* The stack of the one CPU, above a page that is not mapped; kernel_main() starts at its top. */
+extern uint8_t kernel_stack_guard[], kernel_stack_bottom[], kernel_stack_top[];
 
 /* Bounds of the image and its parts, from boot/kernel.ld; all page-aligned. */
 extern uint8_t kernel_start_physical[]; /* an absolute physical address: take its value, do not read it */

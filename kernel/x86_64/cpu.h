@@ -13,7 +13,7 @@
 #define CR0_TS (1 << 3)
 #define CR0_NE (1 << 5)
 #define CR0_WP (1 << 16)
-#define CR0_PG (1 << 31)
+#define CR0_PG 0x80000000
 
 #define CR4_PAE        (1 << 5)
 #define CR4_PGE        (1 << 7)

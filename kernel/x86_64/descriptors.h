@@ -32,6 +32,8 @@
 #define VECTOR_MACHINE_CHECK      18
 #define VECTOR_SIMD               19
 
+#define VECTOR_STUB_BYTES 16 /* distance of the entries in vectors.S */
+
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
