@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rule: the steps are in the order in which they can fail, the thread starts last, and every slot taken is in
+ * struct spawn_child at once, so that spawn_release() is the one way back.
+ */
+#include "spawn/spawn.h"
+#include "elf/elf.h"
+#include "perdure/domain.h"
+#include "perdure/memory.h"
+#include "perdure/service.h"
+#include "perdure/slots.h"
+#include "perdure/thread.h"
+#include "spawn/block.h"
+
+#define SLICE_US 10000 /* programs of one priority take turns of 10 ms */
+#define SIGNAL_ILL 4
+#define SIGNAL_TRAP 5
+#define SIGNAL_FPE 8
+#define SIGNAL_KILL 9
+#define SIGNAL_SEGV 11
+
+/* Note why it failed; 1 if it did. */
+static int failed(int64_t status, const char *reason, struct spawn_failure *failure)
+{
+    if (status == PD_OK) {
+        return 0;
+    }
+    failure->status = status;
+    failure->reason = reason;
+    return 1;
+}
+
+static uint64_t page_down(uint64_t address)
+{
+    return address & ~(uint64_t)(PAGE_BYTES - 1);
+}
+
+static uint64_t page_up(uint64_t address)
+{
+    return page_down(address + PAGE_BYTES - 1);
+}
+
+/* Copy bytes into page `page` of a memory, through the window. */
+static int64_t fill_page(uint32_t memory, uint64_t page, uint64_t offset, const void *from, uint64_t bytes)
+{
+    int64_t status = pd_map(SLOT_SELF_DOMAIN, memory, SPAWN_WINDOW, page, 1, RIGHT_USE | RIGHT_WRITE, 0);
+
+    if (status == PD_OK) {
+        __builtin_memcpy((uint8_t *)SPAWN_WINDOW + offset, from, bytes);
+        status = pd_unmap(SLOT_SELF_DOMAIN, SPAWN_WINDOW, 1);
+    }
+    return status;
+}
+
+/* First and past-the-last address that come straight from the file; the rest of the segment is made of zeros. */
+static uint64_t file_pages_end(const struct elf_segment *segment)
+{
+    uint64_t end = segment->address + segment->file_bytes;
+
+    return segment->memory_bytes > segment->file_bytes ? page_down(end) : page_up(end);
+}
+
+/* Map what comes from the file: shared if it is not writable, else copy-on-write. */
+static int64_t map_file_part(uint32_t domain, const struct spawn_image *image, const struct elf_segment *segment)
+{
+    uint64_t start = page_down(segment->address);
+    uint64_t end = file_pages_end(segment);
+    uint64_t protection = RIGHT_USE | (segment->protection & ELF_WRITE ? RIGHT_WRITE : 0) |
+                          (segment->protection & ELF_EXECUTE ? RIGHT_EXECUTE : 0);
+
+    if (end <= start) {
+        return PD_OK;
+    }
+    return pd_map(domain, image->memory_slot, start, image->first_page + page_down(segment->offset_bytes) / PAGE_BYTES,
+                  (end - start) / PAGE_BYTES, protection, segment->protection & ELF_WRITE ? MAP_COW : 0);
+}
+
+/* Pages of zeros that a segment ends with, the first of them perhaps begun by bytes of the file. */
+static uint64_t zero_pages(const struct elf_segment *segment)
+{
+    uint64_t start = file_pages_end(segment);
+    uint64_t first = start > page_down(segment->address) ? start : page_down(segment->address);
+    uint64_t end = page_up(segment->address + segment->memory_bytes);
+
+    return end > first ? (end - first) / PAGE_BYTES : 0;
+}
+
+static int64_t map_zero_part(uint32_t domain, uint32_t memory, uint64_t first_page,
+                             const struct spawn_image *image, const struct elf_segment *segment)
+{
+    uint64_t pages = zero_pages(segment);
+    uint64_t end = page_up(segment->address + segment->memory_bytes);
+    uint64_t start = end - pages * PAGE_BYTES;
+    uint64_t file_end = segment->address + segment->file_bytes;
+    uint64_t from = segment->address > start ? segment->address : start;
+    int64_t status = PD_OK;
+
+    if (pages == 0) {
+        return PD_OK;
+    }
+    if (file_end > from) {
+        status = fill_page(memory, first_page, from - start,
+                           (const uint8_t *)image->mapped + segment->offset_bytes + (from - segment->address),
+                           file_end - from);
+    }
+    if (status != PD_OK) {
+        return status;
+    }
+    return pd_map(domain, memory, start, first_page, pages,
+                  RIGHT_USE | (segment->protection & ELF_WRITE ? RIGHT_WRITE : 0) |
+                      (segment->protection & ELF_EXECUTE ? RIGHT_EXECUTE : 0),
+                  0);
+}
+
+/* All segments of the program. The zeros of all of them are one memory of the child's. */
+static int map_program(struct spawn_child *child, const struct spawn_image *image,
+                       const struct elf_program *program, struct spawn_failure *failure)
+{
+    uint64_t pages = 0;
+    uint64_t used = 0;
+
+    for (uint32_t index = 0; index < program->count; index++) {
+        pages += zero_pages(&program->segment[index]);
+    }
+    if (pages) {
+        child->zero_memory = pd_slot_take();
+        if (failed(pd_create_memory(child->domain, child->zero_memory, pages, 0), "memory for its data", failure)) {
+            return -1;
+        }
+    }
+    for (uint32_t index = 0; index < program->count; index++) {
+        const struct elf_segment *segment = &program->segment[index];
+
+        if (failed(map_file_part(child->domain, image, segment), "mapping its file", failure) ||
+            failed(map_zero_part(child->domain, child->zero_memory, used, image, segment), "mapping its data",
+                   failure)) {
+            return -1;
+        }
+        used += zero_pages(segment);
+    }
+    return 0;
+}
+
+/* The stack with the start-up block at its top; *block is the block's address in the child. */
+static int make_stack(struct spawn_child *child, const struct spawn_request *request, uint64_t *block,
+                      struct spawn_failure *failure)
+{
+    const uint64_t stack_pages = PROGRAM_STACK_BYTES / PAGE_BYTES;
+    const uint64_t block_pages = STARTUP_BYTES_MAXIMUM / PAGE_BYTES;
+    int fits;
+
+    child->stack_memory = pd_slot_take();
+    if (failed(pd_create_memory(child->domain, child->stack_memory, stack_pages, 0), "memory for its stack",
+               failure) ||
+        failed(pd_map(SLOT_SELF_DOMAIN, child->stack_memory, SPAWN_WINDOW, stack_pages - block_pages, block_pages,
+                      RIGHT_USE | RIGHT_WRITE, 0),
+               "mapping its stack here", failure)) {
+        return -1;
+    }
+    *block = PROGRAM_STACK_TOP - STARTUP_BYTES_MAXIMUM;
+    fits = startup_build((void *)SPAWN_WINDOW, STARTUP_BYTES_MAXIMUM, *block, request);
+    pd_unmap(SLOT_SELF_DOMAIN, SPAWN_WINDOW, block_pages);
+    if (fits != 0) {
+        failure->status = PD_TOO_LARGE;
+        failure->reason = "arguments and environment";
+        return -1;
+    }
+    return failed(pd_map(child->domain, child->stack_memory, PROGRAM_STACK_TOP - PROGRAM_STACK_BYTES, 0, stack_pages,
+                         RIGHT_USE | RIGHT_WRITE, 0),
+                  "mapping its stack", failure)
+               ? -1
+               : 0;
+}
+
+/* The portals and capabilities that the program is given. */
+static int give_capabilities(struct spawn_child *child, const struct spawn_request *request,
+                             struct spawn_failure *failure)
+{
+    uint64_t binding;
+
+    for (uint32_t index = 0; index < request->service_count; index++) {
+        const struct spawn_service *service = &request->services[index];
+
+        if (failed(pd_service_bind(service->service_slot, child->domain, service->portal_slot,
+                                   request->process_number, &binding),
+                   "binding a service", failure)) {
+            return -1;
+        }
+    }
+    for (uint32_t index = 0; index < request->capability_count; index++) {
+        const struct spawn_capability *capability = &request->capabilities[index];
+
+        if (failed(pd_copy(SLOT_SELF_DOMAIN, capability->source_slot, child->domain, capability->destination_slot,
+                           capability->rights, request->process_number),
+                   "copying a capability", failure)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Thread and time. */
+static int make_thread(struct spawn_child *child, const struct spawn_request *request,
+                       struct spawn_failure *failure)
+{
+    child->thread = pd_slot_take();
+    if (failed(pd_create_thread(child->domain, child->thread, child->domain), "its thread", failure)) {
+        return -1;
+    }
+    child->sched_context = pd_slot_take();
+    if (failed(pd_create_sched_context(child->domain, child->sched_context), "its scheduling context", failure) ||
+        failed(pd_sched_context_set(child->sched_context, request->priority, SLICE_US, SLICE_US), "its priority",
+               failure) ||
+        failed(pd_bind_sched_context(child->thread, child->sched_context), "giving it time", failure)) {
+        return -1;
+    }
+    return 0;
+}
+
+int spawn_start(const struct spawn_request *request, const struct spawn_image *image, struct spawn_child *child,
+                struct spawn_failure *failure)
+{
+    struct elf_program program;
+    uint64_t block;
+    const char *reason = elf_read(image->mapped, image->bytes, PROGRAM_BASE, PROGRAM_HEAP, &program);
+
+    *child = (struct spawn_child){0};
+    *failure = (struct spawn_failure){0};
+    if (reason) {
+        failure->reason = reason;
+        return -1;
+    }
+    child->domain = pd_slot_take();
+    if (failed(pd_create_domain(SLOT_SELF_DOMAIN, child->domain, request->quota_pages), "its domain", failure) ||
+        failed(pd_set_name(child->domain, request->name), "its name", failure) ||
+        map_program(child, image, &program, failure) || make_stack(child, request, &block, failure) ||
+        make_thread(child, request, failure) || give_capabilities(child, request, failure) ||
+        failed(pd_set_exit_notification(child->domain, request->exit_notification, request->exit_bits),
+               "its exit notification", failure) ||
+        failed(pd_thread_start(child->thread, program.entry, block - 8, block), "starting it", failure)) {
+        spawn_release(child);
+        return -1;
+    }
+    return 0;
+}
+
+/* The signal that a vector of the processor stands for. */
+static int signal_of(uint64_t vector)
+{
+    switch (vector) {
+    case 0:
+    case 16:
+    case 19:
+        return SIGNAL_FPE;
+    case 1:
+    case 3:
+        return SIGNAL_TRAP;
+    case 6:
+        return SIGNAL_ILL;
+    default:
+        return SIGNAL_SEGV;
+    }
+}
+
+int spawn_status(const struct spawn_child *child, int *signal)
+{
+    struct pd_domain_status status;
+    int number = 0;
+    int answer;
+
+    if (pd_domain_status(child->domain, &status) != PD_OK) {
+        status.state = DOMAIN_KILLED;
+    }
+    switch (status.state) {
+    case DOMAIN_RUNNING:
+        return -1;
+    case DOMAIN_EXITED:
+        answer = (int)(status.detail & 0xff);
+        break;
+    case DOMAIN_FAULTED:
+        number = signal_of(status.detail);
+        answer = 128 + number;
+        break;
+    default:
+        number = SIGNAL_KILL;
+        answer = 128 + number;
+        break;
+    }
+    if (signal) {
+        *signal = number;
+    }
+    return answer;
+}
+
+void spawn_release(struct spawn_child *child)
+{
+    if (child->domain) {
+        pd_kill(child->domain);
+    }
+    pd_slot_drop(child->sched_context);
+    pd_slot_drop(child->thread);
+    pd_slot_drop(child->stack_memory);
+    pd_slot_drop(child->zero_memory);
+    pd_slot_drop(child->domain);
+    *child = (struct spawn_child){0};
+}
