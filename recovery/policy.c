@@ -16,7 +16,7 @@ static bool is_kill(const struct fault_record *record)
 
 static bool is_start(const struct fault_record *record)
 {
-    return record->stage == STAGE_RECOVERING || record->stage == STAGE_FRESH;
+    return record->stage == STAGE_RECOVERING || record->stage == STAGE_FRESH_START;
 }
 
 /* A call or an unbind is served: the record names its binding. */

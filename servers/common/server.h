@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "abi/kernel.h"
+#include "perdure/syscall.h"
 
 /*
  * One delivery. The first sixteen bytes are the two delivery registers laid down as they come (r9 at offset 2,
@@ -39,8 +40,8 @@ struct request {
     uint64_t reply[4];      /* out: reply words 1..3 (word 0 is the hook's result); 1..3 start as 0 */
 };
 
-#define REQUEST_LENT_IN 1  /* the server may read the lent pages */
-#define REQUEST_LENT_OUT 2 /* the server may write the lent pages */
+#define REQUEST_LENT_IN (TRANSFER_LEND_IN >> 24)   /* the server may read the lent pages */
+#define REQUEST_LENT_OUT (TRANSFER_LEND_OUT >> 24) /* the server may write the lent pages */
 
 /* Result of service_call: commit now, keep the client waiting, SERVICE_ANSWER comes in a later transaction. */
 #define SERVICE_DEFER INT64_MIN
@@ -98,15 +99,15 @@ struct service_result {
 struct service_result service_invoke(uint32_t slot, uint32_t operation, const uint64_t *words, uint64_t transfer,
                                      uint64_t lend_base);
 
-/* Transfer descriptors for `pages` (1..64) pages lent to the callee for reading, or for writing. */
+/* Transfer descriptors for `pages` (1..LEND_PAGES) pages lent to the callee for reading, or for writing. */
 static inline uint64_t service_lend_in(uint32_t pages)
 {
-    return (uint64_t)pages << 16 | 1u << 24;
+    return (uint64_t)pages << TRANSFER_LEND_SHIFT | TRANSFER_LEND_IN;
 }
 
 static inline uint64_t service_lend_out(uint32_t pages)
 {
-    return (uint64_t)pages << 16 | 1u << 25;
+    return (uint64_t)pages << TRANSFER_LEND_SHIFT | TRANSFER_LEND_OUT;
 }
 
 /* ---- The SSR manager, as a server sees it (all act on SLOT_SERVICE) ---- */
@@ -114,14 +115,9 @@ static inline uint64_t service_lend_out(uint32_t pages)
 /* One line of the enumeration. */
 struct service_binding {
     uint32_t binding;
-    uint32_t flags; /* SERVICE_BINDING_* */
+    uint32_t flags; /* BINDING_* */
     uint64_t badge; /* of the client's domain */
 };
-
-#define SERVICE_BINDING_QUARANTINED 1 /* its SSR cannot be opened; its client gets LOST */
-#define SERVICE_BINDING_DEFERRED 2    /* a request of it waits for SERVICE_ANSWER */
-#define SERVICE_BINDING_PARKED 4      /* a request of it runs again after this recovery */
-#define SERVICE_BINDING_UNBINDING 8   /* its unbind is still to be delivered */
 
 /*
  * The binding at place `index` (from 0, ascending). Returns PD_OK, or PD_BAD_ARGUMENT past the last one. The order
@@ -141,6 +137,9 @@ int64_t service_quarantine(uint32_t binding);
 
 /* Answer the deferred request of `binding` with three words; the client gets it when this transaction commits. */
 int64_t service_answer(uint32_t binding, int64_t result, uint64_t word1, uint64_t word2);
+
+/* The same with the first `message_bytes` bytes of the message page as the reply message. */
+int64_t service_answer_message(uint32_t binding, int64_t result, uint32_t message_bytes);
 
 /* The deferred request of `binding`: its operation and words 0..2. PD_AGAIN when there is none. */
 int64_t service_deferred(uint32_t binding, uint32_t *operation, uint64_t words[3]);
@@ -163,7 +162,8 @@ size_t strlen(const char *text);
 size_t server_format(char *to, size_t room_bytes, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* One line to the kernel log (at most 120 bytes). Keeps the message page as it is. */
+/* One line to the kernel log (at most SERVER_LOG_BYTES bytes). Keeps the message page as it is. */
+#define SERVER_LOG_BYTES 120
 void server_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- What each server supplies ---- */
