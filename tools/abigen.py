@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--source", type=Path, default=Path("abi"), help="directory of the .toml files")
     parser.add_argument("--include", type=Path, default=Path("build/include"), help="headers go to INCLUDE/abi/")
     parser.add_argument("--manual", type=Path, default=Path("build/docs/reference.md"), help="the reference manual")
+    parser.add_argument("--make", type=Path, help="the services' base addresses for make")
     parser.add_argument("--check", action="store_true", help="only check the source")
     arguments = parser.parse_args()
     try:
@@ -39,6 +40,9 @@ def main() -> int:
     for interface in list(model.services.values()) + model.others:
         _write(headers / f"{interface.header}.h", abi_emit_c.interface_header(interface, False))
     _write(headers / "manifest.h", abi_emit_c.manifest_header(model))
+    if arguments.make:
+        _write(arguments.make, "".join(f"SERVICE_BASE_{service.image} := {service.base:#x}\n"
+                                       for service in model.manifest))
     _write(arguments.manual, abi_emit_manual.manual(model))
     return 0
 

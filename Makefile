@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# The one door. Rule: this file names what there is to do; how is in mk/ and in each folder's rules.mk.
+
+.DEFAULT_GOAL := all
+
+include mk/config.mk
+include mk/flags.mk
+include mk/compile.mk
+
+FOLDERS := boot kernel ssr servers recovery lib user faultinject bench model tests
+
+# These need neither set-up nor the generated manifest.
+LIGHT_GOALS := help clean doctor
+ifneq ($(if $(MAKECMDGOALS),$(filter-out $(LIGHT_GOALS),$(MAKECMDGOALS)),all),)
+include $(BUILD)/manifest.mk
+include $(wildcard $(addsuffix /rules.mk,$(FOLDERS)))
+include mk/image.mk
+-include $(DEPENDENCIES)
+endif
+
+.PHONY: help all run demo campaign bench test doctor clean
+
+help: ## list what there is to do
+	@echo "Perdure: make TARGET"
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '%-12s %s\n' "$$target" "$$text"; done
+	@echo "And ./perdure --help: run a program, compile one, campaigns of your own."
+
+all: $(BUILD)/perdure.elf $(BUILD)/perdure.iso $(ALL_TARGETS) ## build everything into build/ (kernel ELF, ISO, programs)
+
+run: all ## boot to the console and its shell (Ctrl-A X leaves)
+	@./perdure console
+
+demo: all ## crash the file system under load at least 200 times, compare every file
+	@./perdure demo
+
+campaign: all ## inject faults into the file system for about three minutes, print the table
+	@./perdure campaign $(CAMPAIGN)
+
+bench: all ## measure calls, recovery and file operations in instructions
+	@./perdure bench
+
+test: all ## run all tests; the last line says how many passed and failed
+	@$(PYTHON) tools/run_tests.py $(TESTS)
+
+doctor: ## say what the build and the tests need, what is present and what is missing
+	@setup/doctor
+
+clean: ## remove build/ (downloaded and built sources stay in ~/.cache/perdure)
+	rm -rf $(BUILD)
+
+# Set-up, then the generated headers: everything that compiles waits for this file.
+$(BUILD)/setup.done: setup/packages setup/doctor
+	@setup/doctor --install
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/manifest.mk: $(BUILD)/setup.done $(wildcard abi/*.toml tools/abi*.py)
+	@$(PYTHON) tools/abigen.py --include $(BUILD)/include --manual $(BUILD)/docs/reference.md --make $@
+	@touch $@
