@@ -2,8 +2,8 @@
 /*
  * The system bundle: the services and programs that ship with the kernel.
  *
- * Rule: it is linked in read-only and page-aligned, so that its pages serve directly as pristine images. The build
- * names the file by -DSYSTEM_BUNDLE='"path"'.
+ * Rule: it is linked in read-only and page-aligned, so that its pages serve directly as pristine images. The
+ * build names the file by -DSYSTEM_BUNDLE='"path"'.
  */
 #include "kernel/x86_64/address.h"
 

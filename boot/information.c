@@ -2,8 +2,8 @@
 /*
  * boot_information: memory ranges and command line, whatever the protocol.
  *
- * Rule: a page is usable only when the loader says that all of it is RAM, nothing that it says contradicts this, and
- * it belongs neither to the first MiB, nor to the kernel image, nor to the payload.
+ * Rule: a page is usable only when the loader says that all of it is RAM, nothing that it says contradicts
+ * this, and it belongs neither to the first MiB, nor to the kernel image, nor to the payload.
  */
 #include "boot/protocols.h"
 #include "kernel/boot_information.h"
@@ -24,7 +24,8 @@ struct boot_information boot_information;
 static struct reported_range reported[REPORTED_RANGES];
 static uint32_t reported_count;
 
-void boot_memory_report(uint64_t start, uint64_t bytes, bool usable) {
+void boot_memory_report(uint64_t start, uint64_t bytes, bool usable)
+{
     if (bytes == 0)
         return;
     if (reported_count == REPORTED_RANGES)
@@ -32,7 +33,8 @@ void boot_memory_report(uint64_t start, uint64_t bytes, bool usable) {
     reported[reported_count++] = (struct reported_range){start, start + bytes, usable};
 }
 
-void boot_command_line_report(const char *text, size_t limit_bytes) {
+void boot_command_line_report(const char *text, size_t limit_bytes)
+{
     size_t length = 0;
     while (length < limit_bytes && text[length] != '\0')
         length++;
@@ -43,7 +45,8 @@ void boot_command_line_report(const char *text, size_t limit_bytes) {
     boot_information.command_line[length] = '\0';
 }
 
-static void memory_insert(uint32_t index, uint64_t start, uint64_t end) {
+static void memory_insert(uint32_t index, uint64_t start, uint64_t end)
+{
     if (start >= end)
         return;
     if (boot_information.memory_ranges == BOOT_MEMORY_RANGES)
@@ -54,7 +57,8 @@ static void memory_insert(uint32_t index, uint64_t start, uint64_t end) {
     memory[index] = (struct boot_memory_range){start, end - start};
 }
 
-static void memory_delete(uint32_t index) {
+static void memory_delete(uint32_t index)
+{
     struct boot_memory_range *memory = boot_information.memory;
     boot_information.memory_ranges--;
     for (uint32_t i = index; i < boot_information.memory_ranges; i++)
@@ -62,7 +66,8 @@ static void memory_delete(uint32_t index) {
 }
 
 /* Takes the pages touched by [start, end) out of the usable ranges. */
-static void memory_remove(uint64_t start, uint64_t end) {
+static void memory_remove(uint64_t start, uint64_t end)
+{
     start &= ~(uint64_t)(PAGE_BYTES - 1);
     end = (end + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
     for (uint32_t i = 0; i < boot_information.memory_ranges;) {
@@ -83,7 +88,8 @@ static void memory_remove(uint64_t start, uint64_t end) {
 }
 
 /* Adds the whole pages of [start, end) that the physical map reaches and that are not yet there. */
-static void memory_add(uint64_t start, uint64_t end) {
+static void memory_add(uint64_t start, uint64_t end)
+{
     start = (start + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
     end &= ~(uint64_t)(PAGE_BYTES - 1);
     if (end > PHYSICAL_MAP_BYTES) {
@@ -100,7 +106,8 @@ static void memory_add(uint64_t start, uint64_t end) {
     memory_insert(index, start, end);
 }
 
-void boot_information_finish(void) {
+void boot_information_finish(void)
+{
     for (uint32_t i = 0; i < reported_count; i++) {
         if (reported[i].usable)
             memory_add(reported[i].start, reported[i].end);

@@ -2,8 +2,8 @@
 /*
  * The first C code: final page tables, then boot_information, then the kernel proper.
  *
- * Rule: order matters: the loader's information lies anywhere below 4 GiB and is readable only through the physical
- * map. There is no IDT yet, so nothing here may fault.
+ * Rule: order matters: the loader's information lies anywhere below 4 GiB and is readable only through the
+ * physical map. There is no IDT yet, so nothing here may fault.
  */
 #include "boot/protocols.h"
 #include "kernel/boot_information.h"
@@ -12,7 +12,8 @@
 /* Called by boot/start.S on the kernel stack: the protocol's magic number and its information. */
 _Noreturn void boot_main(uint32_t magic, uint64_t information);
 
-_Noreturn void boot_main(uint32_t magic, uint64_t information) {
+_Noreturn void boot_main(uint32_t magic, uint64_t information)
+{
     paging_initialise();
     if (magic == PVH_START_INFO_MAGIC)
         pvh_read(information);

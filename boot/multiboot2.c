@@ -2,8 +2,8 @@
 /*
  * Reader of the multiboot2 boot information.
  *
- * Rule: a list of tags, each 8-byte aligned, ended by a tag of type 0 (Multiboot2 Specification 2.0, section 3.6);
- * unknown tags are stepped over.
+ * Rule: a list of tags, each 8-byte aligned, ended by a tag of type 0 (Multiboot2 Specification 2.0,
+ * section 3.6); unknown tags are stepped over.
  */
 #include "boot/protocols.h"
 #include "kernel/boot_information.h"
@@ -41,7 +41,8 @@ struct multiboot2_memory_map {
     uint32_t entry_version;
 };
 
-static void memory_map_read(const struct multiboot2_memory_map *map) {
+static void memory_map_read(const struct multiboot2_memory_map *map)
+{
     const uint8_t *end = (const uint8_t *)map + map->tag.bytes;
     for (const uint8_t *entry = (const uint8_t *)(map + 1); entry < end; entry += map->entry_bytes) {
         const struct multiboot2_memory_range *range = (const void *)entry;
@@ -49,7 +50,8 @@ static void memory_map_read(const struct multiboot2_memory_map *map) {
     }
 }
 
-void multiboot2_read(uint64_t information) {
+void multiboot2_read(uint64_t information)
+{
     boot_information.protocol = "multiboot2";
     /* Total size and a reserved word come before the first tag. */
     const struct multiboot2_tag *tag = physical_to_pointer(information + 8);

@@ -2,13 +2,14 @@
 /*
  * Words of the command line.
  *
- * Rule: words are separated by spaces and have the form name=value; of several with one name the last one holds,
- * and no word has an effect on any other.
+ * Rule: words are separated by spaces and have the form name=value; of several with one name the last one
+ * holds, and no word has an effect on any other.
  */
 #include "kernel/boot_information.h"
 
 /* If `word` begins with `name=`, returns what follows, else NULL. */
-static const char *option_value(const char *word, const char *name) {
+static const char *option_value(const char *word, const char *name)
+{
     while (*name != '\0') {
         if (*word++ != *name++)
             return NULL;
@@ -16,7 +17,8 @@ static const char *option_value(const char *word, const char *name) {
     return *word == '=' ? word + 1 : NULL;
 }
 
-const char *boot_option(const char *name, size_t *length_bytes) {
+const char *boot_option(const char *name, size_t *length_bytes)
+{
     const char *found = NULL;
     const char *cursor = boot_information.command_line;
     while (*cursor != '\0') {
@@ -35,7 +37,8 @@ const char *boot_option(const char *name, size_t *length_bytes) {
     return found;
 }
 
-int boot_option_is(const char *name, const char *value) {
+int boot_option_is(const char *name, const char *value)
+{
     size_t length;
     const char *found = boot_option(name, &length);
     if (found == NULL)
@@ -46,7 +49,8 @@ int boot_option_is(const char *name, const char *value) {
     return i == length && value[i] == '\0';
 }
 
-int boot_option_number(const char *name, uint64_t *value) {
+int boot_option_number(const char *name, uint64_t *value)
+{
     size_t length;
     const char *digits = boot_option(name, &length);
     if (digits == NULL || length == 0)

@@ -2,8 +2,8 @@
 /*
  * What the parts of boot/ share.
  *
- * Rule: a protocol reader only translates: it hands every memory range it is told of to boot_memory_report(), and
- * fills in the payload and the command line. All judgement is in boot/information.c.
+ * Rule: a protocol reader only translates: it hands every memory range it is told of to boot_memory_report(),
+ * and fills in the payload and the command line. All judgement is in boot/information.c.
  */
 #ifndef BOOT_PROTOCOLS_H
 #define BOOT_PROTOCOLS_H
@@ -24,7 +24,7 @@ void multiboot2_read(uint64_t information);
 /* Notes a range of physical memory; anything that is not usable wins over what overlaps it. */
 void boot_memory_report(uint64_t start, uint64_t bytes, bool usable);
 
-/* Copies the NUL-terminated command line of at most limit_bytes; panics when it is too long to be kept whole. */
+/* Copies the NUL-terminated command line of at most limit_bytes; panics when it is too long to keep. */
 void boot_command_line_report(const char *text, size_t limit_bytes);
 
 /* Turns what was reported into boot_information; panics when no memory was. */

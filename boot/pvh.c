@@ -2,8 +2,8 @@
 /*
  * Reader of the PVH start information.
  *
- * Rule: structures are those of Xen's public/arch-x86/hvm/start_info.h, version 1 (with memory map); the map's
- * types are those of ACPI 6.4, table 15.6: 1 is usable RAM.
+ * Rule: structures are those of Xen's public/arch-x86/hvm/start_info.h, version 1 (with memory map); the
+ * map's types are those of ACPI 6.4, table 15.6: 1 is usable RAM.
  */
 #include "boot/protocols.h"
 #include "kernel/boot_information.h"
@@ -42,7 +42,8 @@ _Static_assert(sizeof(struct pvh_memory_range) == 24, "layout fixed by the PVH A
 
 #define PVH_MEMORY_USABLE 1
 
-void pvh_read(uint64_t information) {
+void pvh_read(uint64_t information)
+{
     const struct pvh_start_info *start = physical_to_pointer(information);
     if (start->magic != PVH_START_INFO_MAGIC)
         panic("PVH start information at %lx has no magic number: the loader is broken", information);

@@ -2,14 +2,15 @@
 /*
  * From the boot loader to 64-bit C.
  *
- * Rule: both protocols enter in 32-bit protected mode with flat segments and paging off, and both leave through
- * the same path with two values: the protocol's magic number and the physical address of its information.
- * This file runs at its physical address until the far jump, and touches no memory but its own tables.
+ * Rule: both protocols enter in 32-bit protected mode with flat segments and paging off, and both leave
+ * through the same path with two values: the protocol's magic number and the physical address of its
+ * information. This file runs at its physical address until long mode, and touches no memory but its own
+ * tables.
  *
- * PVH:        Xen, docs/misc/pvh.pandoc ("x86/HVM direct boot ABI"): ELF note XEN_ELFNOTE_PHYS32_ENTRY; ebx holds
- *             the physical address of struct hvm_start_info.
- * multiboot2: Multiboot2 Specification 2.0, sections 3.1 (header) and 3.3 (machine state): eax holds the magic
- *             number, ebx the physical address of the boot information.
+ * PVH:        Xen, docs/misc/pvh.pandoc ("x86/HVM direct boot ABI"): ELF note XEN_ELFNOTE_PHYS32_ENTRY; ebx
+ *             holds the physical address of struct hvm_start_info.
+ * multiboot2: Multiboot2 Specification 2.0, sections 3.1 (header) and 3.3 (machine state): eax holds the
+ *             magic number, ebx the physical address of the boot information.
  * Long mode:  Intel SDM vol. 3A, 10.8.5 "Initializing IA-32e Mode".
  */
 #include "boot/protocols.h"

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOOT_MEMORY_RANGES       32
-#define BOOT_COMMAND_LINE_BYTES  1024
+#define BOOT_MEMORY_RANGES      32
+#define BOOT_COMMAND_LINE_BYTES 1024
 
 /* Physical memory, both values multiples of 4096. */
 struct boot_memory_range {
@@ -21,14 +21,14 @@ struct boot_memory_range {
 };
 
 struct boot_information {
-    const char *protocol;             /* "pvh" or "multiboot2" */
-    uint32_t memory_ranges;           /* number of valid entries of memory[], in ascending order */
-    uint64_t memory_bytes;            /* their sum */
-    uint64_t memory_unreachable_bytes;/* RAM that exists but lies beyond the physical map: not used */
+    const char *protocol;              /* "pvh" or "multiboot2" */
+    uint32_t memory_ranges;            /* number of valid entries of memory[], in ascending order */
+    uint64_t memory_bytes;             /* their sum */
+    uint64_t memory_unreachable_bytes; /* RAM that exists but lies beyond the physical map: not used */
     /* RAM free for use: without the first MiB, the kernel image and the payload. */
     struct boot_memory_range memory[BOOT_MEMORY_RANGES];
-    uint64_t payload_start;           /* physical address of the first boot module */
-    uint64_t payload_bytes;           /* its exact size; 0 when there is none */
+    uint64_t payload_start;                     /* physical address of the first boot module */
+    uint64_t payload_bytes;                     /* its exact size; 0 when there is none */
     char command_line[BOOT_COMMAND_LINE_BYTES]; /* NUL-terminated; empty when there is none */
 };
 

@@ -9,23 +9,25 @@
 #ifndef KERNEL_X86_64_ADDRESS_H
 #define KERNEL_X86_64_ADDRESS_H
 
-#define PAGE_BYTES          4096
-#define PHYSICAL_MAP_BASE   0xffff800000000000
-#define PHYSICAL_MAP_BYTES  0x100000000
-#define KERNEL_BASE         0xffffffff80000000
-#define KERNEL_IMAGE_LIMIT  0x2000000 /* physical end that the image may reach: 32 MiB */
-#define KERNEL_STACK_BYTES  16384
+#define PAGE_BYTES         4096
+#define PHYSICAL_MAP_BASE  0xffff800000000000
+#define PHYSICAL_MAP_BYTES 0x100000000
+#define KERNEL_BASE        0xffffffff80000000
+#define KERNEL_IMAGE_LIMIT 0x2000000 /* physical end that the image may reach: 32 MiB */
+#define KERNEL_STACK_BYTES 16384
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
 /* The kernel's view of a physical address below PHYSICAL_MAP_BYTES. */
-static inline void *physical_to_pointer(uint64_t physical) {
+static inline void *physical_to_pointer(uint64_t physical)
+{
     return (void *)(PHYSICAL_MAP_BASE + physical);
 }
 
 /* The physical address behind a pointer into the physical map or into the kernel image. */
-static inline uint64_t pointer_to_physical(const void *pointer) {
+static inline uint64_t pointer_to_physical(const void *pointer)
+{
     uint64_t address = (uint64_t)pointer;
     return address >= KERNEL_BASE ? address - KERNEL_BASE : address - PHYSICAL_MAP_BASE;
 }

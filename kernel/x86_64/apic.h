@@ -9,8 +9,8 @@
 #define VECTOR_IRQ      0x30 /* + global system interrupt number */
 #define VECTOR_SPURIOUS 0xff /* needs no apic_end_of_interrupt() */
 
-#define APIC_PINS       24   /* global system interrupts 0..23 */
-#define APIC_TIMER_HZ   1000000000
+#define APIC_PINS     24 /* global system interrupts 0..23 */
+#define APIC_TIMER_HZ 1000000000
 
 /* Silences the 8259s, enables the local APIC, masks every I/O APIC pin. Once, interrupts off. */
 void apic_initialise(void);
@@ -34,8 +34,8 @@ uint32_t apic_timer_remaining_ns(void);
 void apic_end_of_interrupt(void);
 
 /*
- * Sends interrupt gsi (0..APIC_PINS-1) to this CPU at vector (0x20..0xfe), level- or edge-triggered, active low or
- * high. The pin stays masked until ioapic_unmask(). Returns false when there is no such pin.
+ * Sends interrupt gsi (0..APIC_PINS-1) to this CPU at vector (0x20..0xfe), level- or edge-triggered, active
+ * low or high. The pin stays masked until ioapic_unmask(). Returns false when there is no such pin.
  */
 bool ioapic_route(uint32_t gsi, uint8_t vector, bool level, bool active_low);
 void ioapic_mask(uint32_t gsi);

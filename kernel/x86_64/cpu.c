@@ -2,9 +2,9 @@
 /*
  * Processor features.
  *
- * Rule: control registers are set whole, not amended: what is not named here is off, whatever the firmware left. Every
- * protection the CPU offers is on; one that it lacks is logged; the kernel does not start without those that
- * its design rests on (NX, checked here again for its name's sake, and the CRC32 instruction).
+ * Rule: control registers are set whole, not amended: what is not named here is off, whatever the firmware
+ * left. Every protection the CPU offers is on; one that it lacks is logged; the kernel does not start without
+ * those that its design rests on (NX, checked here again for its name's sake, and the CRC32 instruction).
  */
 #include "kernel/x86_64/cpu.h"
 
@@ -34,18 +34,21 @@ struct cpu_features cpu_features;
 extern const uint64_t smap_sites_start[], smap_sites_end[];
 extern void syscall_entry(void);
 
-static void feature_require(uint32_t present, const char *name) {
+static void feature_require(uint32_t present, const char *name)
+{
     if (!present)
         panic("this CPU has no %s; under QEMU use -cpu max", name);
 }
 
-static bool feature_want(uint32_t present, const char *name) {
+static bool feature_want(uint32_t present, const char *name)
+{
     if (!present)
         log_line("cpu: no %s: running without", name);
     return present != 0;
 }
 
-static void features_identify(void) {
+static void features_identify(void)
+{
     struct cpu_identification basic = cpu_identify(1, 0);
     struct cpu_identification extended = cpu_identify(LEAF_EXTENDED, 0);
     struct cpu_identification structured = {0, 0, 0, 0};
@@ -68,7 +71,8 @@ static void features_identify(void) {
 }
 
 /* STAC and CLAC are undefined opcodes without SMAP. Kernel text is read-only: this is the one exception. */
-static void smap_sites_erase(void) {
+static void smap_sites_erase(void)
+{
     cpu_write_cr0(cpu_read_cr0() & ~(uint64_t)CR0_WP);
     for (const uint64_t *site = smap_sites_start; site < smap_sites_end; site++) {
         *(volatile uint16_t *)*site = NOP3_LOW;
@@ -77,7 +81,8 @@ static void smap_sites_erase(void) {
     cpu_write_cr0(cpu_read_cr0() | CR0_WP);
 }
 
-static void system_calls_enable(void) {
+static void system_calls_enable(void)
+{
     /* SYSRET loads SS from the base + 8 and CS from the base + 16. */
     uint64_t sysret_base = SELECTOR_USER_DATA - 8;
     _Static_assert(SELECTOR_KERNEL_DATA == SELECTOR_KERNEL_CODE + 8, "SYSCALL: SS is CS + 8");
@@ -89,12 +94,13 @@ static void system_calls_enable(void) {
     cpu_write_msr(MSR_EFER, cpu_read_msr(MSR_EFER) | EFER_NXE | EFER_SCE);
 }
 
-void cpu_initialise(void) {
+void cpu_initialise(void)
+{
     features_identify();
     if (!cpu_features.smap)
         smap_sites_erase();
 
-    /* TS and EM are off: FXSAVE state is switched with the thread. OSXSAVE is off: AVX faults in user mode. */
+    /* EM and TS off: user mode has SSE at once. OSXSAVE off: AVX is an undefined opcode. */
     cpu_write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_MP | CR0_PE);
     uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
     cr4 |= cpu_features.smep ? CR4_SMEP : 0;

@@ -3,7 +3,8 @@
  * Typed access to what only instructions can reach: control registers, MSRs, ports, flags.
  *
  * Rule: each function is one instruction (or one that cannot be split), orders memory where the instruction
- * does, and decides nothing. Instruction references: Intel SDM vol. 2; registers: vol. 3A section 2.5, vol. 4.
+ * does, and decides nothing. Instruction references: Intel SDM vol. 2; registers: vol. 3A section 2.5,
+ * vol. 4.
  */
 #ifndef KERNEL_X86_64_CPU_H
 #define KERNEL_X86_64_CPU_H
@@ -45,13 +46,16 @@
 #define RFLAGS_AC (1 << 18)
 
 /*
- * STAC and CLAC exist only with SMAP. Each one is listed in .smap_sites, and cpu_initialise() overwrites them all
- * with NOPs on a CPU that has none. In assembly write SMAP_SITE(stac) or SMAP_SITE(clac).
+ * STAC and CLAC exist only with SMAP. Each one is listed in .smap_sites, and cpu_initialise() overwrites them
+ * all with NOPs on a CPU that has none. In assembly write SMAP_SITE(stac) or SMAP_SITE(clac).
  */
 #ifdef __ASSEMBLER__
+/* clang-format off */
 #define SMAP_SITE(instruction) 771: instruction; .pushsection .smap_sites, "a"; .quad 771b; .popsection
+/* clang-format on */
 #else
-#define SMAP_SITE(instruction) "771: " instruction "\n.pushsection .smap_sites, \"a\"\n.quad 771b\n.popsection"
+#define SMAP_SITE(instruction) \
+    "771: " instruction "\n.pushsection .smap_sites, \"a\"\n.quad 771b\n.popsection"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -68,19 +72,21 @@ struct cpu_features {
 extern struct cpu_features cpu_features;
 
 /*
- * Checks that the CPU has what the kernel needs (panics, naming what is missing), turns on every protection that
- * it offers, SSE and SYSCALL for user mode. Needs descriptors_initialise(); once, interrupts off.
+ * Checks that the CPU has what the kernel needs (panics, naming what is missing), turns on every protection
+ * that it offers, SSE and SYSCALL for user mode. Needs descriptors_initialise(); once, interrupts off.
  */
 void cpu_initialise(void);
 
-#define CPU_CONTROL_REGISTER(name)                                                                           \
-    static inline uint64_t cpu_read_##name(void) {                                                           \
-        uint64_t value;                                                                                      \
-        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                                  \
-        return value;                                                                                        \
-    }                                                                                                        \
-    static inline void cpu_write_##name(uint64_t value) {                                                    \
-        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                                      \
+#define CPU_CONTROL_REGISTER(name)                                          \
+    static inline uint64_t cpu_read_##name(void)                            \
+    {                                                                       \
+        uint64_t value;                                                     \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
+        return value;                                                       \
+    }                                                                       \
+    static inline void cpu_write_##name(uint64_t value)                     \
+    {                                                                       \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");     \
     }
 
 CPU_CONTROL_REGISTER(cr0)
@@ -89,17 +95,20 @@ CPU_CONTROL_REGISTER(cr3)
 CPU_CONTROL_REGISTER(cr4)
 #undef CPU_CONTROL_REGISTER
 
-static inline uint64_t cpu_read_msr(uint32_t number) {
+static inline uint64_t cpu_read_msr(uint32_t number)
+{
     uint32_t low, high;
     __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(number) : "memory");
     return (uint64_t)high << 32 | low;
 }
 
-static inline void cpu_write_msr(uint32_t number, uint64_t value) {
+static inline void cpu_write_msr(uint32_t number, uint64_t value)
+{
     __asm__ volatile("wrmsr" : : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
-static inline uint64_t cpu_timestamp(void) {
+static inline uint64_t cpu_timestamp(void)
+{
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
     return (uint64_t)high << 32 | low;
@@ -109,7 +118,8 @@ struct cpu_identification {
     uint32_t eax, ebx, ecx, edx;
 };
 
-static inline struct cpu_identification cpu_identify(uint32_t leaf, uint32_t subleaf) {
+static inline struct cpu_identification cpu_identify(uint32_t leaf, uint32_t subleaf)
+{
     struct cpu_identification result;
     __asm__ volatile("cpuid"
                      : "=a"(result.eax), "=b"(result.ebx), "=c"(result.ecx), "=d"(result.edx)
@@ -117,53 +127,64 @@ static inline struct cpu_identification cpu_identify(uint32_t leaf, uint32_t sub
     return result;
 }
 
-static inline void cpu_invalidate_page(uint64_t address) {
+static inline void cpu_invalidate_page(uint64_t address)
+{
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
-static inline void cpu_allow_user_access(void) {
+static inline void cpu_allow_user_access(void)
+{
     __asm__ volatile(SMAP_SITE("stac") : : : "memory", "cc");
 }
 
-static inline void cpu_forbid_user_access(void) {
+static inline void cpu_forbid_user_access(void)
+{
     __asm__ volatile(SMAP_SITE("clac") : : : "memory", "cc");
 }
 
-static inline uint64_t cpu_flags(void) {
+static inline uint64_t cpu_flags(void)
+{
     uint64_t flags;
     __asm__ volatile("pushfq; pop %0" : "=r"(flags) : : "memory");
     return flags;
 }
 
-static inline void cpu_enable_interrupts(void) {
+static inline void cpu_enable_interrupts(void)
+{
     __asm__ volatile("sti" : : : "memory");
 }
 
-static inline void cpu_disable_interrupts(void) {
+static inline void cpu_disable_interrupts(void)
+{
     __asm__ volatile("cli" : : : "memory");
 }
 
-static inline void cpu_halt(void) {
+static inline void cpu_halt(void)
+{
     __asm__ volatile("hlt" : : : "memory");
 }
 
 /* Sleeps until an interrupt has been handled; STI holds interrupts off until HLT waits, so none is missed. */
-static inline void cpu_wait_for_interrupt(void) {
+static inline void cpu_wait_for_interrupt(void)
+{
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
-static inline void cpu_pause(void) {
+static inline void cpu_pause(void)
+{
     __asm__ volatile("pause" : : : "memory");
 }
 
-#define CPU_PORT(width, letter)                                                                              \
-    static inline uint##width##_t port_in##width(uint16_t port) {                                            \
-        uint##width##_t value;                                                                               \
-        __asm__ volatile("in" letter " %1, %0" : "=a"(value) : "Nd"(port) : "memory");                       \
-        return value;                                                                                        \
-    }                                                                                                        \
-    static inline void port_out##width(uint16_t port, uint##width##_t value) {                               \
-        __asm__ volatile("out" letter " %0, %1" : : "a"(value), "Nd"(port) : "memory");                      \
+#define CPU_PORT(width, letter)                                                         \
+    static inline uint##width##_t port_in##width(uint16_t port)                         \
+    {                                                                                   \
+        uint##width##_t value;                                                          \
+        __asm__ volatile("in" letter " %1, %0" : "=a"(value) : "Nd"(port) : "memory");  \
+        return value;                                                                   \
+    }                                                                                   \
+    static inline void port_out##width(uint16_t port, uint##width##_t value)            \
+    {                                                                                   \
+        __asm__ volatile("out" letter " %0, %1" : : "a"(value), "Nd"(port) : "memory"); \
     }
 
 CPU_PORT(8, "b")
@@ -172,7 +193,8 @@ CPU_PORT(32, "l")
 #undef CPU_PORT
 
 /* Writes bytes to one 8-bit port, one after the other. */
-static inline void port_out_string(uint16_t port, const void *bytes, uint64_t count) {
+static inline void port_out_string(uint16_t port, const void *bytes, uint64_t count)
+{
     __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(count) : "d"(port) : "memory");
 }
 

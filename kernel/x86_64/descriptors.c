@@ -2,9 +2,9 @@
 /*
  * GDT, TSS and IDT of the one CPU.
  *
- * Rule: segments are flat and only carry privilege; every vector is an interrupt gate (interrupts off on entry);
- * exceptions that may strike on a bad stack have stacks of their own. Formats: Intel SDM vol. 3A, sections 3.4.5
- * (segments), 6.14.1 (64-bit gates), 7.2.3 and 7.7 (64-bit TSS).
+ * Rule: segments are flat and only carry privilege; every vector is an interrupt gate (interrupts off on
+ * entry); exceptions that may strike on a bad stack have stacks of their own. Formats: Intel SDM vol. 3A,
+ * sections 3.4.5 (segments), 6.14.1 (64-bit gates), 7.2.3 and 7.7 (64-bit TSS).
  */
 #include "kernel/x86_64/descriptors.h"
 
@@ -65,7 +65,8 @@ static uint64_t segment_table[7] = {
     [SELECTOR_USER_CODE / 8] = SEGMENT_USER_CODE,
 };
 
-static void task_state_initialise(void) {
+static void task_state_initialise(void)
+{
     for (uint32_t i = 0; i < 3; i++)
         task_state.interrupt_stack[i] = (uint64_t)(interrupt_stacks[i] + IST_STACK_BYTES);
     task_state.io_map_offset = sizeof(task_state); /* beyond the limit: no port is open to user mode */
@@ -77,7 +78,8 @@ static void task_state_initialise(void) {
     segment_table[SELECTOR_TASK_STATE / 8 + 1] = base >> 32;
 }
 
-static void interrupt_table_initialise(void) {
+static void interrupt_table_initialise(void)
+{
     for (uint32_t vector = 0; vector < VECTORS; vector++) {
         uint64_t address = (uint64_t)vector_stubs[vector];
         interrupt_table[vector] = (struct gate){
@@ -94,11 +96,13 @@ static void interrupt_table_initialise(void) {
     interrupt_table[VECTOR_MACHINE_CHECK].interrupt_stack = IST_MACHINE_CHECK;
 }
 
-void tss_set_stack(uint64_t stack_top) {
+void tss_set_stack(uint64_t stack_top)
+{
     task_state.stack[0] = stack_top;
 }
 
-void descriptors_initialise(void) {
+void descriptors_initialise(void)
+{
     task_state_initialise();
     interrupt_table_initialise();
     struct table_pointer segments = {sizeof(segment_table) - 1, (uint64_t)segment_table};

@@ -11,7 +11,8 @@
 
 #define DEBUG_EXIT_PORT 0xf4 /* QEMU isa-debug-exit: value v ends it with status 2v + 1 */
 
-static const char *verdict_word(uint64_t code) {
+static const char *verdict_word(uint64_t code)
+{
     switch (code) {
     case MACHINE_FINISHED:
         return "finished";
@@ -24,7 +25,8 @@ static const char *verdict_word(uint64_t code) {
     }
 }
 
-__attribute__((noinline)) _Noreturn void machine_exit(uint64_t code, uint64_t detail) {
+__attribute__((noinline)) _Noreturn void machine_exit(uint64_t code, uint64_t detail)
+{
     cpu_disable_interrupts();
     log_urgent("verdict %s code=%lu detail=%lu", verdict_word(code), code, detail);
     port_out8(DEBUG_EXIT_PORT, code != MACHINE_FINISHED);

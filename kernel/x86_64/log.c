@@ -2,8 +2,8 @@
 /*
  * The kernel's log.
  *
- * Rule: a line is formatted whole into a buffer on the stack and leaves in one piece; logging allocates nothing, waits
- * for nothing unbounded and cannot fail, so that it works from any state, panics included.
+ * Rule: a line is formatted whole into a buffer on the stack and leaves in one piece; logging allocates
+ * nothing, waits for nothing unbounded and cannot fail, so that it works from any state, panics included.
  */
 #include "kernel/x86_64/log.h"
 
@@ -39,19 +39,22 @@ static bool quiet;
 static bool to_serial;
 
 /* The last byte is kept for the newline. */
-static void put_character(struct line *line, char character) {
+static void put_character(struct line *line, char character)
+{
     if (line->length < LOG_LINE_BYTES - 1)
         line->text[line->length++] = character;
 }
 
-static void put_string(struct line *line, const char *string, size_t limit_bytes) {
+static void put_string(struct line *line, const char *string, size_t limit_bytes)
+{
     if (string == NULL)
         string = "(null)";
     for (size_t i = 0; i < limit_bytes && string[i] != '\0'; i++)
         put_character(line, string[i]);
 }
 
-static void put_number(struct line *line, uint64_t value, uint32_t base, bool negative, struct conversion how) {
+static void put_number(struct line *line, uint64_t value, uint32_t base, bool negative, struct conversion how)
+{
     char digits[24];
     uint32_t count = 0;
     do {
@@ -70,7 +73,8 @@ static void put_number(struct line *line, uint64_t value, uint32_t base, bool ne
 }
 
 /* Formats the conversion at `format` (after the percent sign); returns what follows it. */
-static const char *put_conversion(struct line *line, const char *format, va_list *arguments) {
+static const char *put_conversion(struct line *line, const char *format, va_list *arguments)
+{
     struct conversion how = {false, false, 0};
     size_t limit_bytes = SIZE_MAX;
     if (format[0] == '.' && format[1] == '*') {
@@ -115,7 +119,8 @@ static const char *put_conversion(struct line *line, const char *format, va_list
     return format + 1;
 }
 
-static void put_format(struct line *line, const char *format, va_list *arguments) {
+static void put_format(struct line *line, const char *format, va_list *arguments)
+{
     while (*format != '\0') {
         char character = *format++;
         if (character == '%')
@@ -125,7 +130,8 @@ static void put_format(struct line *line, const char *format, va_list *arguments
     }
 }
 
-static void serial_write(const struct line *line) {
+static void serial_write(const struct line *line)
+{
     for (size_t i = 0; i < line->length; i++) {
         for (uint32_t attempt = 0; attempt < SERIAL_ATTEMPTS; attempt++) {
             if (port_in8(SERIAL_LINE_STATUS) & SERIAL_TRANSMIT_EMPTY)
@@ -135,7 +141,8 @@ static void serial_write(const struct line *line) {
     }
 }
 
-static void write_line(const char *label, const char *format, va_list *arguments) {
+static void write_line(const char *label, const char *format, va_list *arguments)
+{
     struct line line;
     line.length = 0;
     put_string(&line, "perdure: ", SIZE_MAX);
@@ -147,12 +154,14 @@ static void write_line(const char *label, const char *format, va_list *arguments
         serial_write(&line);
 }
 
-void log_initialise(void) {
+void log_initialise(void)
+{
     quiet = boot_option_is("log", "quiet");
     to_serial = boot_option_is("log", "serial");
 }
 
-void log_line(const char *format, ...) {
+void log_line(const char *format, ...)
+{
     if (quiet)
         return;
     va_list arguments;
@@ -161,14 +170,16 @@ void log_line(const char *format, ...) {
     va_end(arguments);
 }
 
-void log_urgent(const char *format, ...) {
+void log_urgent(const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     write_line("", format, &arguments);
     va_end(arguments);
 }
 
-void panic(const char *format, ...) {
+void panic(const char *format, ...)
+{
     static bool panicking;
     cpu_disable_interrupts();
     if (!panicking) {
