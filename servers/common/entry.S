@@ -30,6 +30,8 @@ start_fresh:
         jmp     ready
         .size start_fresh, . - start_fresh
 
+        /* Whoever loads a server finds start_recovered by its distance from the ELF entry. */
+        .org    start_fresh + RECOVERED_ENTRY_OFFSET, 0xcc
         .globl start_recovered
         .type start_recovered, @function
 start_recovered:
@@ -105,8 +107,9 @@ server_request:
         .skip   REQUEST_SIZE
         .size server_request, . - server_request
 
-        /* The stack is scratch: a new incarnation reads nothing of it that it did not write. */
-        .section .scratch, "aw", @nobits
+        /* The stack is scratch: a new incarnation reads nothing of it that it did not write. The page below it is not
+           mapped (mk/server.ld). */
+        .section .scratch.stack, "aw", @nobits
         .balign 4096
 server_stack:
         .skip   STACK_BYTES

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "abi/kernel.h"
+#include "panic.h"
 #include "perdure/syscall.h"
 
 /*
@@ -45,6 +46,12 @@ struct request {
 
 /* Result of service_call: commit now, keep the client waiting, SERVICE_ANSWER comes in a later transaction. */
 #define SERVICE_DEFER INT64_MIN
+
+/*
+ * Puts a variable into scratch memory: it takes no time to restart, keeps its old frames and holds garbage in a
+ * new incarnation. For caches that recovery makes anew.
+ */
+#define SERVER_SCRATCH __attribute__((section(".scratch")))
 
 /* ---- What the running transaction may touch ---- */
 
