@@ -38,9 +38,9 @@
 #include <stdint.h>
 
 /*
- * Loads GDT, TSS and IDT; every vector leads to trap_entry with, from the stack pointer up: vector, error code
- * (0 where the CPU pushes none), rip, cs, rflags, rsp, ss. RSP0 is kernel_stack_top. Clears the fs and gs
- * bases: set MSR_GS_BASE afterwards. Once, interrupts off.
+ * Loads GDT, TSS and IDT; every vector leads to trap_entry with, from the stack pointer up: vector, error
+ * code (0 where the CPU pushes none), rip, cs, rflags, rsp, ss. RSP0 is kernel_stack_top. Clears the fs and
+ * gs bases: set MSR_GS_BASE afterwards. Once, interrupts off.
  */
 void descriptors_initialise(void);
 
