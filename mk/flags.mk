@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Compiler flags, one set for each kind of code. Rule: no folder has flags of its own.
 
-INCLUDE_FLAGS := -I. -I$(BUILD)/include
+INCLUDE_FLAGS := -I. -Ilib -I$(BUILD)/include
 WARNING_FLAGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 DEPEND_FLAGS = -MMD -MP -MF $(@:.o=.d)
 

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# Unit tests on the build machine, with Check, AddressSanitizer and UndefinedBehaviorSanitizer.
+#
+# Every C file below tests/unit/ that names what it tests in one of its first five lines is a test program:
+#     /* sources: ssr/ssr.c kernel/capability.c */        compiled together with the test
+#     /* flags: -DPAGE_COUNT=16 */                        optional, for all of its files
+
+UNIT_TEST_FILES := $(shell grep -l -m 1 '^[ /*]*sources:' $(wildcard tests/unit/*.c tests/unit/*/*.c) /dev/null)
+unit-name = $(subst /,_,$(patsubst tests/unit/%.c,%,$(1)))
+unit-line = $(shell sed -n '1,5s|^[ /*]*$(2): *\([^*]*\).*|\1|p' $(1))
+
+# unit-test NAME,FILES,FLAGS
+define unit-test
+UNIT_TEST_PROGRAMS += $(BUILD)/tests/unit/$(1)
+DEPENDENCIES += $(patsubst %.c,$(BUILD)/obj/host/$(1)/%.d,$(2))
+
+$(BUILD)/obj/host/$(1)/%.o: %.c $(COMPILE_NEEDS)
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$< [test]) $(CC) $(HOST_TEST_FLAGS) $(3) $$(DEPEND_FLAGS) -c $$< -o $$@
+
+$(BUILD)/tests/unit/$(1): $(patsubst %.c,$(BUILD)/obj/host/$(1)/%.o,$(2))
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@) $(CC) $(HOST_TEST_FLAGS) -o $$@ $$^ $(HOST_TEST_LIBRARIES)
+endef
+
+$(foreach file,$(UNIT_TEST_FILES),$(eval $(call unit-test,$(call unit-name,$(file)),\
+	$(file) $(call unit-line,$(file),sources),$(call unit-line,$(file),flags))))
+
+.PHONY: unit-tests
+unit-tests: $(UNIT_TEST_PROGRAMS)
