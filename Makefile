@@ -40,7 +40,7 @@ campaign: all ## inject faults into the file system for about three minutes, pri
 bench: all ## measure calls, recovery and file operations in instructions
 	@./perdure bench
 
-test: all ## run all tests; the last line says how many passed and failed
+test: $(BUILD)/manifest.mk ## run all tests; the last line says how many passed and failed
 	@$(PYTHON) tools/run_tests.py $(TESTS)
 
 doctor: ## say what the build and the tests need, what is present and what is missing
