@@ -4,12 +4,7 @@
 
 #include <stdint.h>
 
-/* Why the machine ends; the numbers are part of the verdict line and known to the host. */
-enum machine_verdict {
-    MACHINE_FINISHED = 0,       /* detail: exit status of the session */
-    MACHINE_KERNEL_FAILURE = 1, /* a panic */
-    MACHINE_SERVICE_LOST = 2,   /* a service was given up; detail: its number */
-};
+#include "abi/kernel.h" /* MACHINE_FINISHED and its like: the codes */
 
 /*
  * Logs `perdure: verdict <word> code=<code> detail=<detail>`, ends the emulator through isa-debug-exit (exit
