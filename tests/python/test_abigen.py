@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""The ABI generator refuses what would break the boundary, and says where."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from abi_emit_c import interface_header, manifest_header  # noqa: E402
+from abi_emit_manual import manual  # noqa: E402
+from abi_manifest import read_model  # noqa: E402
+from abi_model import AbiError  # noqa: E402
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A copy of the real source, to be damaged."""
+    return Path(shutil.copytree(ROOT / "abi", tmp_path / "abi"))
+
+
+def replace(path: Path, old: str, new: str, after: str = "") -> int:
+    """Replaces the first `old` behind `after`; returns the line it is in."""
+    text = path.read_text()
+    position = text.index(old, text.index(after))
+    path.write_text(text[:position] + new + text[position + len(old):])
+    return text.count("\n", 0, position) + 1
+
+
+def refusal(source: Path) -> str:
+    with pytest.raises(AbiError) as caught:
+        read_model(source)
+    assert "mend: " in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_real_source_is_accepted_and_names_every_operation_in_the_manual(source: Path) -> None:
+    model = read_model(source)
+    text = manual(model)
+    for interface in [model.kernel, *model.services.values()]:
+        for operation in interface.operations:
+            assert f"`{operation.symbol}`" in text
+
+
+def test_a_cycle_of_calls_is_refused_with_its_path(source: Path) -> None:
+    replace(source / "manifest.toml", "calls = []", 'calls = ["fs"]', after="[service.blk]")
+    assert "fs -> blk -> fs" in refusal(source)
+
+
+def test_a_service_that_calls_itself_is_refused(source: Path) -> None:
+    replace(source / "manifest.toml", "calls = []", 'calls = ["rng"]', after="[service.rng]")
+    assert "rng -> rng" in refusal(source)
+
+
+def test_two_services_with_one_number_are_refused_at_the_second(source: Path) -> None:
+    line = replace(source / "manifest.toml", "number = 5", "number = 4", after="[service.rng]")
+    assert f"manifest.toml:{line}" in refusal(source)
+
+
+def test_two_images_at_one_base_are_refused(source: Path) -> None:
+    line = replace(source / "manifest.toml", "base = 0x06000000", "base = 0x05000000", after="[service.rng]")
+    message = refusal(source)
+    assert f"manifest.toml:{line}" in message and "different images" in message
+
+
+def test_a_size_that_is_not_the_layouts_is_refused(source: Path) -> None:
+    replace(source / "manifest.toml", "ssr_bytes = 256", "ssr_bytes = 264", after="[service.rng]")
+    assert "struct rng_ssr has 256 bytes" in refusal(source)
+
+
+def test_a_missing_field_of_a_service_is_refused(source: Path) -> None:
+    replace(source / "manifest.toml", "priority = 18\n", "", after="[service.rng]")
+    assert "`priority` is missing" in refusal(source)
+
+
+def test_two_operations_with_one_number_are_refused(source: Path) -> None:
+    replace(source / "rng.toml", "number = 2", "number = 1", after="[operation.NEXT]")
+    assert "NEXT has number 1, and so has SEED" in refusal(source)
+
+
+def test_an_operation_without_replay_class_is_refused(source: Path) -> None:
+    replace(source / "rng.toml", 'replay = "transactional"\n', "")
+    assert "no replay class" in refusal(source)
+
+
+def test_an_unknown_error_is_refused(source: Path) -> None:
+    replace(source / "rng.toml", '"INVAL"', '"INVALID"')
+    assert "PE_INVALID is no error number" in refusal(source)
+
+
+def test_a_hole_in_a_layout_is_refused_at_its_field(source: Path) -> None:
+    line = replace(source / "rng.toml", '{ type = "u32", name = "reserved", doc = "zero", minimum = 0, maximum = 0 },',
+                   "")
+    message = refusal(source)
+    assert "there is a hole" in message and f"rng.toml:{line + 1}" in message
+
+
+def test_a_wrong_size_of_a_layout_is_refused(source: Path) -> None:
+    replace(source / "rng.toml", "u64[25]", "u64[24]")
+    assert "its fields take 248 bytes, `bytes` says 256" in refusal(source)
+
+
+def test_more_ranges_than_a_commit_may_check_are_refused(source: Path) -> None:
+    replace(source / "fs.toml", '{ type = "u32", name = "flags", doc = "FS_O_* mask" }',
+            '{ type = "u32", name = "flags", doc = "FS_O_* mask", minimum = 0, maximum = 9 }')
+    assert "keep a commit bounded" in refusal(source)
+
+
+def test_syntax_errors_name_the_file(source: Path) -> None:
+    (source / "blk.toml").write_text("[operation.READ\n")
+    assert "blk.toml" in refusal(source)
+
+
+def test_ranges_of_an_array_are_one_entry_with_its_stride(source: Path) -> None:
+    model = read_model(source)
+    ranges = {entry.name: entry for entry in model.services["fs"].ranges["ssr"]}
+    assert (ranges["handles.state"].count, ranges["handles.state"].stride) == (84, 48)
+
+
+def test_generated_headers_agree_with_the_compilers_idea_of_the_layout(source: Path, tmp_path: Path) -> None:
+    model = read_model(source)
+    (tmp_path / "include" / "abi").mkdir(parents=True)
+    for name, text in [("kernel", interface_header(model.kernel, True)), ("manifest", manifest_header(model)),
+                       *[(entry.header, interface_header(entry, False)) for entry in model.services.values()]]:
+        (tmp_path / "include" / "abi" / f"{name}.h").write_text(text)
+    program = tmp_path / "program.c"
+    program.write_text("#include <abi/manifest.h>\n"
+                       "int main(void) { return manifest_services[SERVICE_NUMBER_FS].ssr_bytes != "
+                       "sizeof(struct fs_ssr) || manifest_services[SERVICE_NUMBER_FS].calls != "
+                       "1u << SERVICE_NUMBER_BLK; }\n")
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-I", tmp_path / "include", program, "-o",
+                    tmp_path / "program"], check=True)
+    subprocess.run([tmp_path / "program"], check=True)
+
+
+def test_services_start_after_what_they_call(source: Path) -> None:
+    text = manifest_header(read_model(source))
+    order = text[text.index("manifest_start_order["):]
+    assert order.index("SERVICE_NUMBER_BLK") < order.index("SERVICE_NUMBER_FS")
