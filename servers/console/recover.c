@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Recovery of the console: find the devices as at the first start, check the region, take in the bytes that the dead
+ * incarnation had taken from the line.
+ *
+ * Rule: nothing is asked of the dead incarnation's memory but its outbox, and that is believed only where its marks agree.
+ */
+#include "input.h"
+#include "state.h"
+
+static bool region_is_valid(const struct console_region *region)
+{
+    return region->magic == CONSOLE_MAGIC && region->head < CONSOLE_INPUT_BYTES &&
+           region->ready_bytes + region->pending_bytes <= CONSOLE_INPUT_BYTES;
+}
+
+void service_start_recovered(void)
+{
+    console_find_devices();
+    if (!region_is_valid(console_region())) {
+        server_panic(SERVER_PANIC_REGION);
+    }
+    input_recover();
+    /* Readers may be served by what that brought; in an event, when everybody is back. */
+    pd_invoke_4(SLOT_NOTIFICATION, NOTIFICATION_SIGNAL, EVENT_SERVE | EVENT_UART, 0, 0, 0);
+}

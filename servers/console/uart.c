@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* 16550 UART (National Semiconductor PC16550D data sheet). Rule: uart.h. */
+#include "uart.h"
+
+#include "perdure/boot.h"
+#include "perdure/thread.h"
+#include "servers/common/server.h"
+
+#define UART_DATA 0
+#define UART_INTERRUPT_ENABLE 1
+#define UART_FIFO_CONTROL 2
+#define UART_LINE_CONTROL 3
+#define UART_MODEM_CONTROL 4
+#define UART_LINE_STATUS 5
+#define UART_SCRATCH 7
+
+#define INTERRUPT_RECEIVED 0x01
+#define FIFO_ENABLE 0x01 /* without the bits that clear the FIFOs */
+#define LINE_8N1 0x03
+#define LINE_DIVISOR_ACCESS 0x80
+#define MODEM_READY 0x0b /* DTR, RTS, and OUT2, which lets interrupts out */
+#define STATUS_RECEIVED 0x01
+#define STATUS_SEND_EMPTY 0x20
+#define SCRATCH_PATTERN 0x5a
+
+/* How long a full FIFO is waited for: a few looks at once, then with sleeps between. */
+#define SEND_LOOKS 64
+#define SEND_SLEEP_NS 100000
+#define SEND_SLEEPS 600000
+
+static uint8_t port_in(const struct uart *uart, uint16_t offset)
+{
+    struct pd_call call = {.word = {uart->first + offset, 1}};
+
+    if (pd_invoke(uart->slot, IOPORT_IN, &call) != PD_OK) {
+        server_panic(SERVER_PANIC_MANIFEST);
+    }
+    return (uint8_t)call.word[0];
+}
+
+static void port_out(const struct uart *uart, uint16_t offset, uint8_t value)
+{
+    if (pd_invoke_4(uart->slot, IOPORT_OUT, uart->first + offset, 1, value, 0) != PD_OK) {
+        server_panic(SERVER_PANIC_MANIFEST);
+    }
+}
+
+void uart_start(struct uart *uart, uint32_t slot, uint16_t first_port, bool receive_interrupts)
+{
+    uint64_t type, rights, badge;
+
+    uart->slot = slot;
+    uart->first = first_port;
+    uart->present = false;
+    if (pd_identify(slot, &type, &rights, &badge) != PD_OK || type != OBJECT_IOPORT) {
+        return;
+    }
+    port_out(uart, UART_SCRATCH, SCRATCH_PATTERN);
+    if (port_in(uart, UART_SCRATCH) != SCRATCH_PATTERN) {
+        return;
+    }
+    uart->present = true;
+    port_out(uart, UART_INTERRUPT_ENABLE, 0);
+    port_out(uart, UART_LINE_CONTROL, LINE_DIVISOR_ACCESS);
+    port_out(uart, UART_DATA, 1);
+    port_out(uart, UART_INTERRUPT_ENABLE, 0); /* the divisor's high byte */
+    port_out(uart, UART_LINE_CONTROL, LINE_8N1);
+    port_out(uart, UART_FIFO_CONTROL, FIFO_ENABLE);
+    port_out(uart, UART_MODEM_CONTROL, MODEM_READY);
+    uart_set_receive_interrupts(uart, receive_interrupts);
+}
+
+void uart_set_receive_interrupts(const struct uart *uart, bool enabled)
+{
+    if (uart->present) {
+        port_out(uart, UART_INTERRUPT_ENABLE, enabled ? INTERRUPT_RECEIVED : 0);
+    }
+}
+
+bool uart_has_input(const struct uart *uart)
+{
+    return uart->present && (port_in(uart, UART_LINE_STATUS) & STATUS_RECEIVED) != 0;
+}
+
+uint8_t uart_take(const struct uart *uart)
+{
+    return port_in(uart, UART_DATA);
+}
+
+static bool wait_until_sendable(const struct uart *uart)
+{
+    for (uint32_t look = 0; look < SEND_LOOKS; look++) {
+        if (port_in(uart, UART_LINE_STATUS) & STATUS_SEND_EMPTY) {
+            return true;
+        }
+    }
+    for (uint32_t sleep = 0; sleep < SEND_SLEEPS; sleep++) {
+        pd_sleep_until(pd_now_ns() + SEND_SLEEP_NS);
+        if (port_in(uart, UART_LINE_STATUS) & STATUS_SEND_EMPTY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool uart_send(const struct uart *uart, const uint8_t *from, uint32_t bytes)
+{
+    uint8_t kept[UART_FIFO_BYTES];
+
+    if (!uart->present) {
+        return true;
+    }
+    if (!wait_until_sendable(uart)) {
+        return false;
+    }
+    memcpy(kept, server_message(), bytes);
+    memcpy(server_message(), from, bytes);
+    if (pd_invoke_4(uart->slot, IOPORT_OUT_STRING, uart->first + UART_DATA, bytes, 0, 0) != PD_OK) {
+        server_panic(SERVER_PANIC_MANIFEST);
+    }
+    memcpy(server_message(), kept, bytes);
+    return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A 16550 UART, reached through an IOPORT capability.
+ *
+ * Rule: nothing is assumed of its state but what uart_start made, and uart_start loses no byte that the far end sent before
+ * (a restarted console goes on reading where the dead one stopped).
+ */
+#ifndef SERVERS_CONSOLE_UART_H
+#define SERVERS_CONSOLE_UART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UART_FIFO_BYTES 16
+
+struct uart {
+    uint32_t slot;  /* of its eight ports */
+    uint16_t first; /* port */
+    bool present;
+};
+
+/* Find out whether it is there and set it up: 115200 baud, 8 bits, FIFO on, receive interrupts as asked. */
+void uart_start(struct uart *uart, uint32_t slot, uint16_t first_port, bool receive_interrupts);
+
+/* Switch receive interrupts. */
+void uart_set_receive_interrupts(const struct uart *uart, bool enabled);
+
+/* Has it received a byte? */
+bool uart_has_input(const struct uart *uart);
+
+/* Take the received byte. Only after uart_has_input. */
+uint8_t uart_take(const struct uart *uart);
+
+/*
+ * Send 1..UART_FIFO_BYTES bytes as one, after waiting for the FIFO to be empty. false: the far end took nothing for
+ * a minute. Uses the message page, and puts back what it held.
+ */
+bool uart_send(const struct uart *uart, const uint8_t *from, uint32_t bytes);
+
+#endif
