@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Counting what instructions do not show: writes of CR3, invalidations of the TLB, entries into the kernel. At each
+ * mark the counts so far are reported; the harness takes the differences.
+ */
+#include "observe.h"
+
+#include <stdio.h>
+
+enum { ENTRIES_MAX = 8 };
+
+static uint64_t cr3_writes;
+static uint64_t tlb_invalidations;
+static uint64_t kernel_entries;
+static uint64_t entry_addresses[ENTRIES_MAX];
+static unsigned entry_count;
+
+bool count_configure(const char *events_path)
+{
+    return events_open(events_path);
+}
+
+bool count_add_entry(uint64_t address)
+{
+    if (entry_count == ENTRIES_MAX) {
+        return false;
+    }
+    entry_addresses[entry_count++] = address;
+    return true;
+}
+
+static uint64_t *count_counter(uint64_t address, const uint8_t *bytes, unsigned length_bytes)
+{
+    for (unsigned i = 0; i < entry_count; i++) {
+        if (entry_addresses[i] == address) {
+            return &kernel_entries;
+        }
+    }
+    if (length_bytes > 0 && (*bytes & 0xf0) == 0x40) {
+        bytes++;
+        length_bytes--;
+    }
+    if (length_bytes == 3 && bytes[0] == 0x0f && bytes[1] == 0x22 && (bytes[2] & 0xf8) == 0xd8) {
+        return &cr3_writes; /* mov cr3, r64 */
+    }
+    if (length_bytes >= 3 && bytes[0] == 0x0f && bytes[1] == 0x01 && (bytes[2] & 0x38) == 0x38 &&
+        (bytes[2] & 0xc0) != 0xc0) {
+        return &tlb_invalidations; /* invlpg m8 */
+    }
+    if (length_bytes >= 5 && bytes[0] == 0x66 && bytes[1] == 0x0f && bytes[2] == 0x38 && bytes[3] == 0x82) {
+        return &tlb_invalidations; /* invpcid */
+    }
+    return NULL;
+}
+
+static void count_mark(uint64_t number)
+{
+    events_write("mark %lu %ld %lu %lu %lu\n", number, machine_time(), cr3_writes, tlb_invalidations, kernel_entries);
+}
+
+static void count_begin(void)
+{
+}
+
+const struct stop_handlers count_handlers = {
+    .begin = count_begin,
+    .verdict = events_write_verdict,
+    .recovery = events_write_recovery,
+    .mark = count_mark,
+    .counter = count_counter,
+};

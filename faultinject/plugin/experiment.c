@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fork server. A child has only the processor's thread: idle time is skipped there, and what the main loop would do
+ * (a reset after a triple fault, a shutdown) is noticed by a periodic signal and ends the child. All limits that
+ * decide a result are of virtual time; the wall-clock limit only keeps a broken tool from waiting for ever.
+ */
+#define _GNU_SOURCE
+#include "experiment.h"
+
+#include "disk.h"
+#include "inject.h"
+#include "plan.h"
+#include "results.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { POLL_MS = 5, JOBS_MAX = 256, SHUTDOWN_CAUSE_GUEST_RESET = 7 };
+
+static struct experiment_options options;
+static uint64_t point_timer[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
+static uint64_t limit_timer[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
+
+static unsigned next_position;
+static struct experiment_record *running; /* this process's experiment; NULL in the fork server */
+static unsigned poll_count;
+static pid_t server;
+
+static struct {
+    pid_t process;
+    unsigned index;
+} children[JOBS_MAX];
+static unsigned children_alive;
+
+void experiment_configure(const struct experiment_options *given)
+{
+    options = *given;
+    if (options.jobs < 1) {
+        options.jobs = 1;
+    }
+    if (options.jobs > JOBS_MAX) {
+        options.jobs = JOBS_MAX;
+    }
+}
+
+static void finish(enum end end)
+{
+    results_complete(running, end);
+    if (options.single) {
+        results_finished();
+    }
+    _exit(0);
+}
+
+static void poll_main_loop_requests(int signal_number)
+{
+    int shutdown = qemu.qemu_shutdown_requested_get();
+
+    (void)signal_number;
+    if (qemu.qemu_reset_requested_get() || shutdown == SHUTDOWN_CAUSE_GUEST_RESET) {
+        finish(END_RESET);
+    }
+    if (shutdown) {
+        finish(END_SHUTDOWN);
+    }
+    if (++poll_count * POLL_MS > options.wall_ms) {
+        running->end = END_WALL; /* the machine may be anywhere: nothing else is read */
+        __atomic_store_n(&running->done, 1, __ATOMIC_RELEASE);
+        _exit(0);
+    }
+}
+
+void experiment_at_exit(void)
+{
+    if (running && !running->done) {
+        finish(qemu.qemu_shutdown_requested_get() == SHUTDOWN_CAUSE_GUEST_RESET ? END_RESET : END_SHUTDOWN);
+    }
+}
+
+static void poll_start(void)
+{
+    struct sigaction action = {.sa_handler = poll_main_loop_requests, .sa_flags = SA_RESTART};
+    struct itimerval period = {{0, POLL_MS * 1000}, {0, POLL_MS * 1000}};
+    sigset_t alarm_only;
+
+    sigemptyset(&alarm_only);
+    sigaddset(&alarm_only, SIGALRM);
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &period, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
+}
+
+static void limit_work(struct CPUState *cpu, void *argument)
+{
+    (void)cpu;
+    (void)argument;
+    finish(END_LIMIT);
+}
+
+static void limit_due(void *argument)
+{
+    if (qemu.qemu_cpu_is_self(machine_cpu)) {
+        finish(END_LIMIT);
+    }
+    qemu.async_run_on_cpu(machine_cpu, limit_work, argument);
+}
+
+/* From here on this process is the experiment. */
+static void run_here(const struct experiment *experiment)
+{
+    running = results_record(experiment->index);
+    results_injection(running);
+    if (!options.single) {
+        machine_divert_outputs();
+        poll_start();
+    }
+    qemu.timer_mod_ns(limit_timer, options.limit_ns);
+    inject(experiment, running);
+}
+
+static void child_ended(pid_t process, int status)
+{
+    for (unsigned i = 0; i < children_alive; i++) {
+        if (children[i].process != process) {
+            continue;
+        }
+        struct experiment_record *record = results_record(children[i].index);
+
+        if (!record->done) {
+            record->end = END_CHILD_DIED;
+            record->code = (uint64_t)status;
+            __atomic_store_n(&record->done, 1, __ATOMIC_RELEASE);
+        }
+        children[i] = children[--children_alive];
+        return;
+    }
+}
+
+static void wait_for_children(unsigned allowed)
+{
+    while (children_alive > allowed) {
+        int status;
+        pid_t process = waitpid(-1, &status, 0);
+
+        if (process < 0) {
+            perror("fault injection: waiting for an experiment");
+            _exit(1);
+        }
+        child_ended(process, status);
+    }
+}
+
+/* Returns true in the child. */
+static bool fork_experiment(const struct experiment *experiment)
+{
+    pid_t process;
+
+    wait_for_children(options.jobs - 1);
+    process = fork();
+    if (process < 0) {
+        perror("fault injection: fork");
+        _exit(1);
+    }
+    if (process == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != server) {
+            _exit(1);
+        }
+        run_here(experiment);
+        return true;
+    }
+    results_count_fork();
+    children[children_alive].process = process;
+    children[children_alive].index = experiment->index;
+    children_alive++;
+    return false;
+}
+
+/* The golden path has reached the next point of the plan. */
+static void point_reached(void)
+{
+    while (next_position < plan_count()) {
+        const struct experiment *experiment = plan_experiment(next_position);
+
+        if (experiment->time_ns > machine_time()) {
+            qemu.timer_mod_ns(point_timer, experiment->time_ns);
+            return;
+        }
+        next_position++;
+        if (experiment->time_ns < machine_time()) {
+            results_record(experiment->index)->end = END_MISSED;
+            results_record(experiment->index)->done = 1;
+        } else if (options.single) {
+            run_here(experiment);
+            return;
+        } else if (fork_experiment(experiment)) {
+            return;
+        }
+    }
+    wait_for_children(0);
+    results_finished();
+    _exit(0);
+}
+
+static void point_work(struct CPUState *cpu, void *argument)
+{
+    (void)cpu;
+    (void)argument;
+    point_reached();
+}
+
+static void point_due(void *argument)
+{
+    if (qemu.qemu_cpu_is_self(machine_cpu)) {
+        point_reached();
+    } else {
+        qemu.async_run_on_cpu(machine_cpu, point_work, argument);
+    }
+}
+
+static void begin(void)
+{
+    server = getpid();
+    if (!options.single) {
+        machine_allow_fork();
+    }
+    qemu.timer_init_full(point_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, point_due, NULL);
+    qemu.timer_init_full(limit_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, limit_due, NULL);
+    point_reached();
+}
+
+/* In the fork server itself, the golden run ended before the plan did: what is left was planned beyond its end. */
+static void golden_path_ended(void)
+{
+    for (; next_position < plan_count(); next_position++) {
+        struct experiment_record *record = results_record(plan_experiment(next_position)->index);
+
+        record->end = END_MISSED;
+        record->done = 1;
+    }
+    wait_for_children(0);
+    results_finished();
+    _exit(0);
+}
+
+static void verdict(uint64_t code, uint64_t detail)
+{
+    if (!running) {
+        golden_path_ended();
+    }
+    running->code = code;
+    running->detail = detail;
+    finish(END_VERDICT);
+}
+
+static void recovery(const uint8_t *recovery_record)
+{
+    if (running) {
+        results_recovery(recovery_record);
+    }
+}
+
+const struct stop_handlers experiment_handlers = {
+    .begin = begin,
+    .verdict = verdict,
+    .recovery = recovery,
+    .skips_idle = true,
+};

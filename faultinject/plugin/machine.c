@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest machine through QEMU's functions. Register numbers are those of QEMU's gdb stub for x86-64, whose order of
+ * the first eight differs from the processor's.
+ */
+#define _GNU_SOURCE
+#include "machine.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+    GDB_RIP = 16,
+    GDB_FLAGS = 17,
+    GDB_CS = 18,
+    GDB_FS_BASE = 24,
+    GDB_GS_BASE = 25,
+    GDB_CR2 = 28,
+    GDB_CR3 = 29
+};
+
+enum { PAGE_BITS = 12, LEVEL_BITS = 9, LEVELS = 4 };
+#define ENTRY_PRESENT 1ull
+#define ENTRY_LARGE 0x80ull
+#define ENTRY_ADDRESS 0x000ffffffffff000ull
+
+struct CPUState *machine_cpu;
+
+static uint8_t *ram_host;
+static uint64_t ram_bytes;
+
+static struct {
+    const char *path;
+    int descriptor;
+    bool diverted;
+} outputs[OUTPUT_COUNT] = {{.descriptor = -1}, {.descriptor = -1}, {.descriptor = -1}};
+
+static int note_largest_block(struct RAMBlock *block, void *argument)
+{
+    uint64_t bytes = qemu.qemu_ram_get_used_length(block);
+
+    (void)argument;
+    if (bytes > ram_bytes) {
+        ram_bytes = bytes;
+        ram_host = qemu.qemu_ram_get_host_addr(block);
+    }
+    return 0;
+}
+
+/* The character devices' files are found by name among this process's open descriptors. */
+static void find_output_descriptors(void)
+{
+    for (int descriptor = 3; descriptor < 256; descriptor++) {
+        char link[64];
+        char target[4096];
+        ssize_t length;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", descriptor);
+        length = readlink(link, target, sizeof(target) - 1);
+        if (length <= 0) {
+            continue;
+        }
+        target[length] = 0;
+        for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+            if (outputs[i].path && strcmp(outputs[i].path, target) == 0 && outputs[i].descriptor < 0) {
+                outputs[i].descriptor = descriptor;
+            }
+        }
+    }
+}
+
+void machine_find(void)
+{
+    machine_cpu = qemu.qemu_get_cpu(0);
+    qemu.qemu_ram_foreach_block(note_largest_block, NULL);
+    find_output_descriptors();
+}
+
+static int allow_fork_of_block(struct RAMBlock *block, void *argument)
+{
+    size_t bytes = (size_t)((qemu.qemu_ram_get_used_length(block) + 4095) & ~4095ull);
+
+    (void)argument;
+    madvise(qemu.qemu_ram_get_host_addr(block), bytes, MADV_DOFORK);
+    /* A copy-on-write fault then copies 4 KiB and not 2 MiB. */
+    madvise(qemu.qemu_ram_get_host_addr(block), bytes, MADV_NOHUGEPAGE);
+    return 0;
+}
+
+void machine_allow_fork(void)
+{
+    qemu.qemu_ram_foreach_block(allow_fork_of_block, NULL);
+}
+
+int64_t machine_time(void)
+{
+    return qemu.qemu_clock_get_ns(CLOCK_VIRTUAL_NS);
+}
+
+static uint64_t gdb_read(int number)
+{
+    static struct byte_array *array;
+    uint64_t value = 0;
+    int bytes;
+
+    if (!array) {
+        array = qemu.g_byte_array_new();
+    }
+    qemu.g_byte_array_set_size(array, 0);
+    bytes = qemu.x86_cpu_gdb_read_register(machine_cpu, array, number);
+    memcpy(&value, array->data, bytes > 8 ? 8 : (size_t)bytes);
+    return value;
+}
+
+static void gdb_write(int number, uint64_t value)
+{
+    uint8_t bytes[16] = {0};
+
+    memcpy(bytes, &value, sizeof(value));
+    qemu.x86_cpu_gdb_write_register(machine_cpu, bytes, number);
+}
+
+static int gdb_number(unsigned number)
+{
+    static const uint8_t low[8] = {[RAX] = 0, [RBX] = 1, [RCX] = 2, [RDX] = 3,
+                                   [RSI] = 4, [RDI] = 5, [RBP] = 6, [RSP] = 7};
+    if (number == REGISTER_RIP) {
+        return GDB_RIP;
+    }
+    return number < 8 ? low[number] : (int)number;
+}
+
+uint64_t machine_register(unsigned number)
+{
+    return gdb_read(gdb_number(number));
+}
+
+void machine_set_register(unsigned number, uint64_t value)
+{
+    gdb_write(gdb_number(number), value);
+}
+
+uint64_t machine_flags(void)
+{
+    return gdb_read(GDB_FLAGS);
+}
+
+void machine_set_flags(uint64_t value)
+{
+    gdb_write(GDB_FLAGS, value);
+}
+
+uint64_t machine_cr2(void)
+{
+    return gdb_read(GDB_CR2);
+}
+
+uint64_t machine_cr3(void)
+{
+    return gdb_read(GDB_CR3);
+}
+
+unsigned machine_privilege(void)
+{
+    return gdb_read(GDB_CS) & 3;
+}
+
+bool machine_read(uint64_t address, void *bytes, size_t length_bytes)
+{
+    return qemu.cpu_memory_rw_debug(machine_cpu, address, bytes, length_bytes, false) == 0;
+}
+
+bool machine_write(uint64_t address, const void *bytes, size_t length_bytes)
+{
+    uint8_t copy[16];
+
+    if (length_bytes > sizeof(copy)) {
+        return false;
+    }
+    memcpy(copy, bytes, length_bytes);
+    return qemu.cpu_memory_rw_debug(machine_cpu, address, copy, length_bytes, true) == 0;
+}
+
+uint64_t machine_read_physical(uint64_t physical)
+{
+    uint64_t value = 0;
+
+    qemu.cpu_physical_memory_rw(physical, &value, sizeof(value), false);
+    return value;
+}
+
+void machine_write_physical(uint64_t physical, uint64_t value)
+{
+    qemu.cpu_physical_memory_rw(physical, &value, sizeof(value), true);
+}
+
+/* Walks the page tables; returns the level of the entry that ends the walk (0: 4 KiB page), or -1 when absent above. */
+static int walk(uint64_t address, uint64_t *entry_physical, uint64_t *entry)
+{
+    uint64_t table = machine_cr3() & ENTRY_ADDRESS;
+
+    for (int level = LEVELS - 1; level >= 0; level--) {
+        unsigned shift = PAGE_BITS + LEVEL_BITS * (unsigned)level;
+
+        *entry_physical = table + ((address >> shift) & 511) * 8;
+        *entry = machine_read_physical(*entry_physical);
+        if (level == 0 || (*entry & ENTRY_LARGE && level < 3 && *entry & ENTRY_PRESENT)) {
+            return level;
+        }
+        if (!(*entry & ENTRY_PRESENT)) {
+            return -1;
+        }
+        table = *entry & ENTRY_ADDRESS;
+    }
+    return -1;
+}
+
+bool machine_page_entry(uint64_t address, uint64_t *entry_physical, uint64_t *entry)
+{
+    return walk(address, entry_physical, entry) >= 0;
+}
+
+bool machine_physical(uint64_t address, uint64_t *physical)
+{
+    uint64_t entry_physical;
+    uint64_t entry;
+    int level = walk(address, &entry_physical, &entry);
+    uint64_t offset_mask;
+
+    if (level < 0 || !(entry & ENTRY_PRESENT)) {
+        return false;
+    }
+    offset_mask = (1ull << (PAGE_BITS + LEVEL_BITS * (unsigned)level)) - 1;
+    *physical = (entry & ENTRY_ADDRESS & ~offset_mask) | (address & offset_mask);
+    return true;
+}
+
+uint8_t *machine_host_memory(uint64_t physical, uint64_t length_bytes)
+{
+    if (!ram_host || physical > ram_bytes || length_bytes > ram_bytes - physical) {
+        return NULL;
+    }
+    return ram_host + physical;
+}
+
+uint64_t machine_effective_address(const struct instruction *instruction)
+{
+    uint64_t address = (uint64_t)instruction->displacement;
+
+    if (instruction->base == REGISTER_RIP) {
+        address += machine_register(REGISTER_RIP) + instruction->length_bytes;
+    } else if (instruction->base != REGISTER_NONE) {
+        address += machine_register(instruction->base);
+    }
+    if (instruction->index != REGISTER_NONE) {
+        address += machine_register(instruction->index) * instruction->scale;
+    }
+    if (instruction->segment) {
+        address += gdb_read(instruction->segment == 0x64 ? GDB_FS_BASE : GDB_GS_BASE);
+    }
+    return address;
+}
+
+void machine_skip_idle(void)
+{
+    while (qemu.all_cpu_threads_idle()) {
+        qemu.icount_start_warp_timer();
+        if (!qemu.qemu_clock_run_timers(CLOCK_VIRTUAL_NS)) {
+            return;
+        }
+    }
+}
+
+void machine_output_path(unsigned output, const char *path)
+{
+    outputs[output].path = path;
+}
+
+uint64_t machine_output_bytes(unsigned output)
+{
+    off_t end = outputs[output].descriptor < 0 ? 0 : lseek(outputs[output].descriptor, 0, SEEK_END);
+
+    return end < 0 ? 0 : (uint64_t)end;
+}
+
+void machine_divert_outputs(void)
+{
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        int memory;
+
+        if (outputs[i].descriptor < 0) {
+            continue;
+        }
+        memory = memfd_create("output", 0);
+        if (memory < 0 || dup2(memory, outputs[i].descriptor) < 0) {
+            perror("fault injection: cannot divert the guest's output");
+            _exit(1);
+        }
+        close(memory);
+        outputs[i].diverted = true;
+    }
+}
+
+bool machine_outputs_diverted(void)
+{
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        if (outputs[i].diverted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t machine_output_read(unsigned output, uint64_t offset, void *bytes, size_t capacity)
+{
+    ssize_t length = -1;
+
+    if (outputs[output].diverted) {
+        length = pread(outputs[output].descriptor, bytes, capacity, (off_t)offset);
+    } else if (outputs[output].path) {
+        /* QEMU opened its file for writing only. */
+        int reader = open(outputs[output].path, O_RDONLY | O_CLOEXEC);
+
+        if (reader >= 0) {
+            length = pread(reader, bytes, capacity, (off_t)offset);
+            close(reader);
+        }
+    }
+    return length < 0 ? 0 : (size_t)length;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options and start of the plugin. Given to QEMU as -plugin plugin.so,mode=MODE,KEY=VALUE,...; the harness writes this
+ * line. An option that is not known or malformed refuses the run.
+ */
+#include "disk.h"
+#include "experiment.h"
+#include "observe.h"
+#include "plan.h"
+#include "results.h"
+#include "service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    const char *mode;
+    const char *plan;
+    const char *results;
+    const char *timeline;
+    const char *events;
+    const char *target;
+    uint64_t observed;
+    uint64_t observed_entries;
+    uint64_t every;
+    uint64_t seed;
+    uint64_t jobs;
+    uint64_t limit_ns;
+    uint64_t wall_ms;
+    struct stop_addresses addresses;
+} options = {.observed_entries = 16, .jobs = 1, .wall_ms = 60000, .every = 200000};
+
+static bool option_text(const char *key, const char *value)
+{
+    const struct {
+        const char *key;
+        const char **place;
+    } texts[] = {{"mode", &options.mode},         {"plan", &options.plan},     {"results", &options.results},
+                 {"timeline", &options.timeline}, {"events", &options.events}, {"target", &options.target}};
+
+    for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcmp(texts[i].key, key) == 0) {
+            *texts[i].place = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool option_number(const char *key, const char *value)
+{
+    const struct {
+        const char *key;
+        uint64_t *place;
+    } numbers[] = {{"observed", &options.observed}, {"observed_entries", &options.observed_entries},
+                   {"every", &options.every},       {"seed", &options.seed},
+                   {"jobs", &options.jobs},         {"limit_ns", &options.limit_ns},
+                   {"wall_ms", &options.wall_ms},   {"verdict", &options.addresses.verdict},
+                   {"mark", &options.addresses.mark}, {"recovery", &options.addresses.recovery}};
+    char *end;
+    uint64_t number = strtoull(value, &end, 0);
+
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (strcmp(numbers[i].key, key) == 0) {
+            *numbers[i].place = number;
+            return *value && !*end;
+        }
+    }
+    return strcmp(key, "entry") == 0 && *value && !*end && count_add_entry(number);
+}
+
+static bool option_other(const char *key, const char *value)
+{
+    static const char *const outputs[OUTPUT_COUNT] = {"log", "console", "error"};
+
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        if (strcmp(outputs[i], key) == 0) {
+            machine_output_path(i, value);
+            return true;
+        }
+    }
+    if (strcmp(key, "service") == 0) {
+        return service_add(value);
+    }
+    if (strcmp(key, "images") == 0) {
+        disk_images_directory(value);
+        return true;
+    }
+    if (strcmp(key, "known_disk") == 0) {
+        disk_known_hash(value);
+        return true;
+    }
+    return false;
+}
+
+/* QEMU frees its copies of the options after this returns. */
+static bool options_read(int count, char **arguments)
+{
+    for (int i = 0; i < count; i++) {
+        char *key = strdup(arguments[i]);
+        char *value = key ? strchr(key, '=') : NULL;
+
+        if (!value) {
+            fprintf(stderr, "fault injection: option %s has no value\n", arguments[i]);
+            return false;
+        }
+        *value++ = 0;
+        if (!option_text(key, value) && !option_number(key, value) && !option_other(key, value)) {
+            fprintf(stderr, "fault injection: option %s is not known or malformed\n", arguments[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool start_experiments(bool single)
+{
+    unsigned largest = 0;
+
+    if (!options.plan || !options.results || !plan_read(options.plan)) {
+        return false;
+    }
+    for (unsigned i = 0; i < plan_count(); i++) {
+        if (plan_experiment(i)->index > largest) {
+            largest = plan_experiment(i)->index;
+        }
+    }
+    experiment_configure(&(struct experiment_options){.jobs = (unsigned)options.jobs,
+                                                      .single = single,
+                                                      .limit_ns = (int64_t)options.limit_ns,
+                                                      .wall_ms = (unsigned)options.wall_ms});
+    stops_watch_services();
+    return results_create(options.results, largest + 1);
+}
+
+static void leaving(uint64_t plugin_id, void *argument)
+{
+    (void)plugin_id;
+    (void)argument;
+    experiment_at_exit();
+}
+
+static const struct stop_handlers *mode_start(uint64_t plugin_id)
+{
+    const char *mode = options.mode ? options.mode : "";
+
+    if (strcmp(mode, "golden") == 0) {
+        return options.results && results_create(options.results, 1) &&
+                       golden_configure(options.timeline, (int64_t)options.limit_ns)
+                   ? &golden_handlers
+                   : NULL;
+    }
+    if (strcmp(mode, "fork") == 0) {
+        return start_experiments(false) ? &experiment_handlers : NULL;
+    }
+    if (strcmp(mode, "single") == 0) {
+        qemu.qemu_plugin_register_atexit_cb(plugin_id, leaving, NULL);
+        return start_experiments(true) ? &experiment_handlers : NULL;
+    }
+    if (strcmp(mode, "crash") == 0) {
+        int target = options.target ? service_by_name(options.target) : SERVICE_NONE;
+
+        return crash_configure(options.events, target, options.every, options.seed) ? &crash_handlers : NULL;
+    }
+    if (strcmp(mode, "count") == 0) {
+        return count_configure(options.events) ? &count_handlers : NULL;
+    }
+    fprintf(stderr, "fault injection: mode \"%s\" is not known (golden, fork, single, crash, count)\n", mode);
+    return NULL;
+}
+
+__attribute__((visibility("default"))) int qemu_plugin_install(uint64_t plugin_id, const void *information, int count,
+                                                               char **arguments)
+{
+    const struct stop_handlers *handlers;
+
+    (void)information;
+    if (!qemu_find_functions() || !options_read(count, arguments)) {
+        return 1;
+    }
+    service_observed_table(options.observed, (unsigned)options.observed_entries);
+    handlers = mode_start(plugin_id);
+    if (!handlers) {
+        fprintf(stderr, "fault injection: the plugin's options are not complete for mode %s\n",
+                options.mode ? options.mode : "(none)");
+        return 1;
+    }
+    stops_install(plugin_id, handlers, &options.addresses);
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Modes that run the machine once, without experiments:
+ *   golden  when each service executes (the timeline from which faults are sampled), the outcome, recoveries, the disk
+ *   crash   kills a service again and again, and reports crashes and recoveries
+ *   count   privileged operations between the marks that a benchmark sets
+ * Each reports to files named by options; crash and count write a line an event, at once, so that a run which ends
+ * abruptly leaves what was so far.
+ */
+#ifndef FAULTINJECT_OBSERVE_H
+#define FAULTINJECT_OBSERVE_H
+
+#include "stops.h"
+
+/* One stretch of uninterrupted execution of a service, as written to the timeline file. */
+struct timeline_stretch {
+    int64_t start_ns;
+    int64_t end_ns; /* exclusive: end - start instructions were executed */
+    int32_t service;
+    uint32_t stage;
+    uint32_t serving_binding;
+    uint32_t incarnation;
+};
+
+extern const struct stop_handlers golden_handlers;
+/* `limit_ns`: virtual time at which the run is ended, 0 for never. The results file has one record, for this run. */
+bool golden_configure(const char *timeline_path, int64_t limit_ns);
+
+extern const struct stop_handlers crash_handlers;
+/* `service` SERVICE_NONE: nothing is killed. `every`: mean distance in instructions, at least 1. */
+bool crash_configure(const char *events_path, int service, uint64_t every, uint64_t seed);
+
+extern const struct stop_handlers count_handlers;
+bool count_configure(const char *events_path);
+/* Adds the address of a kernel entry point. */
+bool count_add_entry(uint64_t address);
+
+/* A report of lines; NULL path: none is written. */
+bool events_open(const char *path);
+__attribute__((format(printf, 1, 2))) void events_write(const char *format, ...);
+void events_write_recovery(const uint8_t *record);
+void events_write_verdict(uint64_t code, uint64_t detail);
+
+#endif

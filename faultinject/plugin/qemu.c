@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finding QEMU's functions. The version of the plugin interface is announced before QEMU looks at it: 1 where the
+ * executable has nothing newer (7.2), 4 where it has scoreboards (9.0 and later, which still accept 4).
+ */
+#include "qemu.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+struct qemu_functions qemu;
+
+__attribute__((visibility("default"))) int qemu_plugin_version = 4;
+
+static void (*instruction_data)(void);
+static bool instruction_data_copies;
+
+static void *symbol_find(const char *name)
+{
+    return dlsym(RTLD_DEFAULT, name);
+}
+
+__attribute__((constructor)) static void announce_version(void)
+{
+    instruction_data_copies = symbol_find("qemu_plugin_scoreboard_new") != NULL;
+    qemu_plugin_version = instruction_data_copies ? 4 : 1;
+}
+
+bool qemu_find_functions(void)
+{
+    unsigned missing = 0;
+    void *address;
+
+#define QEMU_FIND(type, name, arguments)                                                                     \
+    address = symbol_find(#name);                                                                            \
+    if (!address) {                                                                                          \
+        fprintf(stderr, "%s %s", missing ? "," : "fault injection: this QEMU does not export", #name);       \
+        missing++;                                                                                           \
+    }                                                                                                        \
+    memcpy(&qemu.name, &address, sizeof(address));
+    QEMU_FUNCTIONS(QEMU_FIND)
+#undef QEMU_FIND
+
+    address = symbol_find("qemu_plugin_insn_data");
+    memcpy(&instruction_data, &address, sizeof(address));
+    if (!address) {
+        fprintf(stderr, "%s qemu_plugin_insn_data", missing ? "," : "fault injection: this QEMU does not export");
+        missing++;
+    }
+    if (missing > 0) {
+        fprintf(stderr, "\n  mend: use a build of QEMU with loadable modules (--enable-modules), such as the package "
+                        "qemu-system-x86 of Debian 12 or of its backports\n");
+    }
+    return missing == 0;
+}
+
+size_t qemu_instruction_bytes(const struct qemu_plugin_insn *instruction, uint8_t *bytes, size_t capacity)
+{
+    size_t length_bytes = qemu.qemu_plugin_insn_size(instruction);
+
+    if (length_bytes > capacity) {
+        length_bytes = capacity;
+    }
+    if (instruction_data_copies) {
+        return ((size_t(*)(const struct qemu_plugin_insn *, void *, size_t))instruction_data)(instruction, bytes,
+                                                                                              length_bytes);
+    }
+    memcpy(bytes, ((const void *(*)(const struct qemu_plugin_insn *))instruction_data)(instruction), length_bytes);
+    return length_bytes;
+}

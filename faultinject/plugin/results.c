@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Results in a file mapped by the fork server and all its children. Only complete records carry `done`. */
+#define _GNU_SOURCE
+#include "results.h"
+
+#include "disk.h"
+#include "service.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* The file is sparse: what is never written takes no space. */
+enum { ARENA_BYTES_PER_EXPERIMENT = 65536, ARENA_BYTES_LEAST = 64 << 20 };
+
+static struct results_header *header;
+static struct experiment_record *records;
+
+static uint8_t recovery_records[RECOVERIES_KEPT * RECOVERY_BYTES];
+static unsigned recovery_count;
+
+bool results_create(const char *path, unsigned experiments)
+{
+    uint64_t first = sizeof(struct results_header) + (uint64_t)experiments * sizeof(struct experiment_record);
+    uint64_t bytes = first + ARENA_BYTES_LEAST + (uint64_t)experiments * ARENA_BYTES_PER_EXPERIMENT;
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+    if (file < 0 || ftruncate(file, (off_t)bytes) != 0) {
+        fprintf(stderr, "fault injection: cannot create %s: %m\n", path);
+        return false;
+    }
+    header = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    if (header == MAP_FAILED) {
+        fprintf(stderr, "fault injection: cannot map %s: %m\n", path);
+        return false;
+    }
+    records = (struct experiment_record *)(header + 1);
+    *header = (struct results_header){.magic = RESULTS_MAGIC,
+                                      .header_bytes = sizeof(struct results_header),
+                                      .record_bytes = sizeof(struct experiment_record),
+                                      .recovery_bytes = RECOVERY_BYTES,
+                                      .experiments = experiments,
+                                      .arena_used = first,
+                                      .file_bytes = bytes};
+    return true;
+}
+
+struct experiment_record *results_record(unsigned index)
+{
+    return &records[index];
+}
+
+void results_count_fork(void)
+{
+    header->forked++;
+}
+
+void results_finished(void)
+{
+    __atomic_store_n(&header->finished, 1, __ATOMIC_RELEASE);
+}
+
+uint64_t results_append(const void *bytes, uint64_t length_bytes)
+{
+    uint64_t offset = __atomic_fetch_add(&header->arena_used, (length_bytes + 7) & ~7ull, __ATOMIC_RELAXED);
+
+    if (offset + length_bytes > header->file_bytes) {
+        return 0;
+    }
+    memcpy((uint8_t *)header + offset, bytes, length_bytes);
+    return offset;
+}
+
+void results_recovery(const uint8_t *record)
+{
+    if (recovery_count < RECOVERIES_KEPT) {
+        memcpy(recovery_records + recovery_count * RECOVERY_BYTES, record, RECOVERY_BYTES);
+    }
+    recovery_count++;
+}
+
+unsigned results_recovery_count(void)
+{
+    return recovery_count;
+}
+
+const uint8_t *results_recovery_records(void)
+{
+    return recovery_records;
+}
+
+void results_injection(struct experiment_record *record)
+{
+    struct service_view view;
+
+    record->injected_at_ns = machine_time();
+    record->rip = machine_register(REGISTER_RIP);
+    record->cr3 = machine_cr3();
+    record->privilege = machine_privilege();
+    if (service_look(service_of_address(record->rip), &view)) {
+        record->stage = view.stage;
+        record->serving_binding = view.serving_binding;
+        record->incarnation = view.incarnation;
+    }
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        record->outputs[i].start = machine_output_bytes(i);
+    }
+}
+
+static void keep_output(struct experiment_record *record, unsigned output, bool diverted)
+{
+    static uint8_t bytes[OUTPUT_KEPT_BYTES];
+    uint64_t from = diverted ? 0 : record->outputs[output].start;
+    size_t length = machine_output_read(output, from, bytes, sizeof(bytes));
+
+    record->outputs[output].length_bytes = length;
+    record->outputs[output].offset = length ? results_append(bytes, length) : 0;
+}
+
+void results_complete(struct experiment_record *record, enum end end)
+{
+    unsigned kept = recovery_count < RECOVERIES_KEPT ? recovery_count : RECOVERIES_KEPT;
+    uint64_t hash[2];
+
+    record->end = end;
+    record->ended_at_ns = machine_time();
+    record->end_rip = machine_register(REGISTER_RIP);
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        keep_output(record, i, machine_outputs_diverted());
+    }
+    record->recoveries = recovery_count;
+    record->recoveries_offset = kept ? results_append(recovery_records, (uint64_t)kept * RECOVERY_BYTES) : 0;
+    if (disk_hash(hash)) {
+        memcpy(record->disk_hash, hash, sizeof(hash));
+        record->disk_bytes_known = 1;
+        disk_save(hash);
+    }
+    __atomic_store_n(&record->done, 1, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The files through which the plugin hands results to the harness. All fields are little-endian and of fixed size;
+ * faultinject/records.py reads the same layout and checks the sizes that the header states.
+ *
+ * An experiments file: one header, one record for each planned experiment, then an arena in which children append
+ * outputs and recovery records (a record names its parts by offset from the start of the file).
+ * Recovery records are copied as the kernel laid them out (struct recovery_record, 104 bytes).
+ */
+#ifndef FAULTINJECT_RESULTS_H
+#define FAULTINJECT_RESULTS_H
+
+#include "machine.h"
+
+#define RESULTS_MAGIC 0x314c555345524446ull /* "FDRESUL1" */
+
+enum { RECOVERY_BYTES = 104, RECOVERIES_KEPT = 64, OUTPUT_KEPT_BYTES = 1 << 20 };
+
+/* How a run ended. */
+enum end {
+    END_NONE = 0,       /* did not run */
+    END_VERDICT = 1,    /* the machine said so: code, detail */
+    END_LIMIT = 2,      /* instruction limit */
+    END_RESET = 3,      /* triple fault */
+    END_SHUTDOWN = 4,   /* the machine was switched off without a verdict */
+    END_WALL = 5,       /* wall-clock limit: not deterministic, never a result */
+    END_CHILD_DIED = 6, /* the emulator itself died: never a result */
+    END_MISSED = 7      /* the point was never reached */
+};
+
+/* What became of the faulty value or place, as far as it was watched. */
+enum activation {
+    ACTIVATION_NOT_SEEN = 0,    /* neither used nor replaced while watched */
+    ACTIVATION_USED = 1,        /* an instruction used it */
+    ACTIVATION_REPLACED = 2,    /* replaced before any use */
+    ACTIVATION_IMPOSSIBLE = 3   /* the fault could not be put in: the place is not there */
+};
+
+struct experiment_record {
+    uint32_t done; /* written last */
+    uint32_t end;
+    uint64_t code;
+    uint64_t detail;
+    int64_t injected_at_ns;
+    int64_t ended_at_ns;
+    uint64_t rip; /* at injection */
+    uint64_t cr3;
+    uint32_t privilege;
+    uint32_t stage; /* of the target service, at injection */
+    uint32_t serving_binding;
+    uint32_t incarnation;
+    uint64_t address; /* what was hit: address, or register number */
+    uint64_t before;
+    uint64_t after;
+    uint32_t activation;
+    uint32_t watched_instructions;
+    uint64_t activation_rip;
+    uint64_t end_rip;
+    uint64_t disk_hash[2];
+    uint32_t disk_bytes_known; /* 1: disk_hash is valid */
+    uint32_t recoveries;       /* how many there were; at most RECOVERIES_KEPT are kept */
+    uint64_t recoveries_offset;
+    struct {
+        uint64_t start; /* bytes this output had at injection */
+        uint64_t offset;
+        uint64_t length_bytes;
+    } outputs[OUTPUT_COUNT];
+    uint64_t served_client; /* badge or number of the client that the target was serving */
+    uint64_t reserved;
+};
+
+_Static_assert(sizeof(struct experiment_record) == 240, "faultinject/records.py reads 240 bytes");
+
+struct results_header {
+    uint64_t magic;
+    uint32_t header_bytes;
+    uint32_t record_bytes;
+    uint32_t recovery_bytes;
+    uint32_t experiments;
+    uint64_t arena_used; /* offset of the first free byte */
+    uint64_t file_bytes;
+    uint32_t forked;
+    uint32_t finished; /* 1: the whole plan was worked off */
+};
+
+/* Creates the file and maps it shared; false after a message on stderr. */
+bool results_create(const char *path, unsigned experiments);
+struct experiment_record *results_record(unsigned index);
+void results_count_fork(void);
+void results_finished(void);
+
+/* Appends to the arena (safe from several children at once); returns the offset, or 0 when it is full. */
+uint64_t results_append(const void *bytes, uint64_t length_bytes);
+
+/*
+ * Fills in what every end of a run has: end, time, place, outputs since injection, recoveries, disk. The verdict is
+ * set by the caller before. Marks the record done.
+ */
+void results_complete(struct experiment_record *record, enum end end);
+
+/* Notes where the outputs stand and what the machine is doing, at injection. */
+void results_injection(struct experiment_record *record);
+
+/* A recovery that the kernel reported: its record, RECOVERY_BYTES long, is kept until results_complete(). */
+void results_recovery(const uint8_t *record);
+unsigned results_recovery_count(void);
+const uint8_t *results_recovery_records(void);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Stopping the guest exactly before the first instruction of a block, with the registers in place and virtual time
+ * readable: the block is left before it has executed anything, the handler runs as queued work, and the guest goes on
+ * as if nothing had been. A stop changes neither the guest's state nor its count of instructions.
+ */
+#ifndef FAULTINJECT_STOPS_H
+#define FAULTINJECT_STOPS_H
+
+#include "machine.h"
+
+struct stop_handlers {
+    /* The first block of the run is about to be translated; timers may be armed from here on. */
+    void (*begin)(void);
+    /* The machine states its verdict. */
+    void (*verdict)(uint64_t code, uint64_t detail);
+    /* A recovery is complete: the kernel's record, RECOVERY_BYTES long. */
+    void (*recovery)(const uint8_t *record);
+    /* A benchmark's mark. */
+    void (*mark)(uint64_t number);
+    /* Execution moved into a service's range, or out of all of them (SERVICE_NONE). Optional: it instruments all. */
+    void (*moved)(int service);
+    /*
+     * Called within every block of a service, for its `instructions`, before they execute; returns true to have
+     * `entered` called at an exact stop before the block. Optional.
+     */
+    bool (*service_block)(int service, unsigned instructions);
+    void (*entered)(int service);
+    /* Skip idle time here instead of in QEMU's main loop. */
+    bool skips_idle;
+    /* For each instruction that is translated: an address to be counted up whenever it executes, or NULL. Optional. */
+    uint64_t *(*counter)(uint64_t address, const uint8_t *bytes, unsigned length_bytes);
+};
+
+/* Addresses of the kernel functions that are hooked; 0 where there is none. */
+struct stop_addresses {
+    uint64_t verdict;
+    uint64_t recovery;
+    uint64_t mark;
+};
+
+void stops_install(uint64_t plugin_id, const struct stop_handlers *handlers, const struct stop_addresses *addresses);
+
+/*
+ * One-shot: calls `handler` at the next exact stop before a block of `service`. Needs handlers.entered or .moved, or
+ * to have been announced by stops_watch_services(), for otherwise blocks of services are not instrumented.
+ */
+void stops_await_service(int service, void (*handler)(void));
+void stops_watch_services(void);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Stepping by a timer of virtual time that is due one instruction later. */
+#include "watch.h"
+
+#include "plan.h"
+#include "service.h"
+#include "stops.h"
+
+#include <string.h>
+
+enum { FLAG_TF = 1 << 8, FLAG_IF = 1 << 9, FLAG_IOPL = 3 << 12, FLAG_RF = 1 << 16, FLAG_AC = 1 << 18 };
+enum { FLAGS_IN_FORCE = FLAG_TF | FLAG_IF | FLAG_IOPL | FLAG_AC };
+
+static uint64_t timer_storage[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
+static void (*step_handler)(void);
+
+static struct {
+    struct experiment_record *record;
+    bool (*visit)(const struct instruction *instruction);
+    uint64_t cr3;
+    int service;
+    unsigned number;
+    uint64_t mask;
+} watch;
+
+static void step_work(struct CPUState *cpu, void *argument)
+{
+    (void)cpu;
+    (void)argument;
+    step_handler();
+}
+
+static void step_due(void *argument)
+{
+    if (qemu.qemu_cpu_is_self(machine_cpu)) {
+        step_handler();
+    } else {
+        qemu.async_run_on_cpu(machine_cpu, step_work, argument);
+    }
+}
+
+void watch_one_step(void (*done)(void))
+{
+    if (!step_handler) {
+        qemu.timer_init_full(timer_storage, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, step_due, NULL);
+    }
+    step_handler = done;
+    qemu.timer_mod_ns(timer_storage, machine_time() + 1);
+}
+
+/* Where the machine is now decides how the watch goes on. */
+static void watch_here(void)
+{
+    uint8_t bytes[INSTRUCTION_BYTES_MAX];
+    struct instruction instruction;
+    uint64_t rip = machine_register(REGISTER_RIP);
+    size_t available = sizeof(bytes);
+
+    if (machine_privilege() != 3 || machine_cr3() != watch.cr3 || service_of_address(rip) != watch.service) {
+        stops_await_service(watch.service, watch_here);
+        return;
+    }
+    if (watch.record->watched_instructions++ >= WATCH_INSTRUCTIONS_MAX) {
+        return;
+    }
+    while (available > 0 && !machine_read(rip, bytes, available)) {
+        available--; /* the next page may be absent */
+    }
+    instruction_decode(bytes, available, &instruction);
+    if (!watch.visit(&instruction)) {
+        watch_one_step(watch_here);
+    }
+}
+
+void watch_instructions(struct experiment_record *record, bool (*visit)(const struct instruction *instruction))
+{
+    watch.record = record;
+    watch.visit = visit;
+    watch.cr3 = machine_cr3();
+    watch.service = service_of_address(record->rip);
+    watch_here();
+}
+
+static bool settle(enum activation activation)
+{
+    watch.record->activation = activation;
+    watch.record->activation_rip = machine_register(REGISTER_RIP);
+    return true;
+}
+
+/* Arguments go to the kernel in these registers; results come back in them, in RCX and R11 nothing does. */
+static void note_system_call(struct instruction *instruction)
+{
+    static const uint8_t arguments[] = {RAX, RDI, RSI, RDX, R10, R8, R9};
+
+    for (unsigned i = 0; i < sizeof(arguments); i++) {
+        instruction->read[arguments[i]] = ~0ull;
+    }
+}
+
+static bool visit_for_register(const struct instruction *decoded)
+{
+    struct instruction instruction = *decoded;
+
+    if (!instruction.known) {
+        return settle(ACTIVATION_USED);
+    }
+    if (instruction.system_call) {
+        note_system_call(&instruction);
+    }
+    if (instruction.read[watch.number] & watch.mask) {
+        return settle(ACTIVATION_USED);
+    }
+    if (instruction.written[watch.number] & watch.mask) {
+        return settle(ACTIVATION_REPLACED);
+    }
+    return false;
+}
+
+static bool visit_for_flag(const struct instruction *instruction)
+{
+    if (!instruction->known || (instruction->flags_read & watch.mask)) {
+        return settle(ACTIVATION_USED);
+    }
+    if (instruction->flags_written & watch.mask) {
+        return settle(ACTIVATION_REPLACED);
+    }
+    return false;
+}
+
+void watch_register(struct experiment_record *record, unsigned number, unsigned bit)
+{
+    watch.record = record;
+    watch.number = number;
+    watch.mask = 1ull << bit;
+    if (number == REGISTER_RIP) {
+        record->activation = ACTIVATION_USED;
+        record->activation_rip = record->rip;
+    } else if (number != FAULT_REGISTER_FLAGS) {
+        watch_instructions(record, visit_for_register);
+    } else if (watch.mask & FLAGS_IN_FORCE) {
+        record->activation = ACTIVATION_USED;
+        record->activation_rip = record->rip;
+    } else if (watch.mask & FLAG_RF) {
+        record->activation = ACTIVATION_REPLACED;
+    } else {
+        watch_instructions(record, visit_for_flag);
+    }
+}

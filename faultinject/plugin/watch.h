@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Following a service instruction by instruction after an injection. Only instructions of the service, in the address
+ * space in which the fault was put in, are looked at; while the kernel or others run, the guest runs freely and
+ * the watch goes on when the service does.
+ *
+ * What counts as a use of a register bit: an instruction that reads it, a system call whose arguments it belongs to,
+ * a push that saves it. Control flags (TF, IF, IOPL, AC) are in force with the next instruction and so are used at
+ * once. An instruction that the decoder does not know counts as a use.
+ */
+#ifndef FAULTINJECT_WATCH_H
+#define FAULTINJECT_WATCH_H
+
+#include "decode.h"
+#include "results.h"
+
+enum { WATCH_INSTRUCTIONS_MAX = 4096 };
+
+/* Watches one bit of a register (0..15, REGISTER_RIP, or 17 for RFLAGS) and sets record->activation. */
+void watch_register(struct experiment_record *record, unsigned number, unsigned bit);
+
+/* Calls `visit` with each instruction that the service is about to execute, until it returns true. */
+void watch_instructions(struct experiment_record *record, bool (*visit)(const struct instruction *instruction));
+
+/* Calls `done` when one more instruction has been executed. */
+void watch_one_step(void (*done)(void));
+
+#endif
