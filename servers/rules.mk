@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Every folder here but common/ is a service: its files and common/ make $(BUILD)/servers/FOLDER.elf.
 
-SERVER_COMMON_SOURCES := $(wildcard servers/common/*.c servers/common/*.S) lib/perdure/boot.c
+SERVER_COMMON_SOURCES := $(wildcard servers/common/*.c servers/common/*.S) lib/perdure/boot.c lib/perdure/text.c
 SERVER_NAMES := $(filter-out common,$(patsubst servers/%/,%,$(sort $(dir $(wildcard servers/*/*.c)))))
 
 $(foreach name,$(SERVER_NAMES),$(eval $(call service-image,$(name),\

@@ -18,7 +18,7 @@ void service_start_fresh(void)
 /* No notification is bound to rng: an event can only be a protocol error of its surroundings. */
 void service_event(uint64_t bits)
 {
-    server_log("unexpected event %lx", bits);
+    server_log("rng: unexpected event %lx", bits);
 }
 
 /* The stream ends with its SSR. */
