@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor's work on one service. Rule: monitor.h. */
+#include "monitor.h"
+
+#include "abi/manifest.h"
+#include "perdure/boot.h"
+#include "perdure/service.h"
+#include "recovery/policy.h"
+#include "servers/common/server.h"
+
+/* Steps of restoring are bounded by the image's pages; more than this is a service that cannot be restored. */
+#define RESTORE_STEPS_MAXIMUM 100000
+
+static uint32_t service_slot(uint32_t number)
+{
+    return SLOT_SERVICES + number;
+}
+
+uint64_t monitor_all_services(void)
+{
+    uint64_t services = 0;
+
+    for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
+        if (manifest_services[number].kind == MANIFEST_SERVICE) {
+            services |= 1ul << number;
+        }
+    }
+    return services;
+}
+
+void monitor_watch(uint64_t services)
+{
+    for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
+        if (services & 1ul << number) {
+            pd_service_set_supervisor(service_slot(number), SLOT_NOTIFICATION, 1ul << number);
+        }
+    }
+}
+
+/* All records that the kernel keeps, the newest first. */
+static void read_history(uint32_t slot, struct fault_history *history)
+{
+    history->count = 0;
+    history->ticks_per_s = pd_boot_info()->tsc_hz;
+    while (history->count < POLICY_HISTORY_RECORDS &&
+           pd_invoke_4(slot, SERVICE_RECORD, history->count, 0, 0, 0) == PD_OK) {
+        memcpy(&history->records[history->count], server_message(), sizeof(struct fault_record));
+        history->count++;
+    }
+}
+
+/* Check code and restore data, step by step. */
+static int64_t restore(uint32_t slot)
+{
+    for (uint32_t step = 0; step < RESTORE_STEPS_MAXIMUM; step++) {
+        struct pd_call call = {0};
+        int64_t status = pd_invoke(slot, SERVICE_RESTORE, &call);
+
+        if (status != PD_OK || call.word[0] == 0) {
+            return status;
+        }
+    }
+    return PD_AGAIN;
+}
+
+/* A decision that costs somebody something is said aloud. */
+static void announce(uint32_t number, const struct policy_decision *decision, const struct fault_record *fault)
+{
+    static const char *const texts[] = {
+        [POLICY_RESTART] = "restart",
+        [POLICY_RESTART_WITHOUT_SSR] = "restart without the state of binding",
+        [POLICY_POISON] = "poison: drop the request of binding",
+        [POLICY_GIVE_UP] = "give up",
+    };
+
+    if (decision->action != POLICY_RESTART) {
+        server_log("monitor: %s: %s %u (rule %s; cause %u, vector %u, at %lx)", manifest_services[number].name,
+                   texts[decision->action], decision->binding, decision->rule, fault->cause, fault->vector,
+                   fault->rip);
+    }
+}
+
+static int64_t give_up(uint32_t slot)
+{
+    return pd_invoke_4(slot, SERVICE_GIVE_UP, 0, 0, 0, 0);
+}
+
+static int64_t carry_out(uint32_t slot, const struct policy_decision *decision, const struct fault_record *fault)
+{
+    /* A service that was never ready has no state to recover. */
+    uint64_t mode = fault->stage == STAGE_FRESH_START ? RESTART_FRESH : RESTART_RECOVERED;
+    uint64_t isolate = fault->binding != 0 && fault->cause != CAUSE_KILL;
+    uint64_t without = decision->action == POLICY_RESTART_WITHOUT_SSR ? decision->binding : 0;
+    int64_t status;
+
+    if (decision->action == POLICY_GIVE_UP) {
+        return give_up(slot);
+    }
+    if (decision->action == POLICY_POISON) {
+        /* PD_BAD_ARGUMENT: it was dropped before, or its client is gone. Both will do. */
+        pd_invoke_4(slot, SERVICE_POISON, decision->binding, 0, 0, 0);
+    }
+    status = restore(slot);
+    if (status != PD_OK) {
+        return status;
+    }
+    status = pd_invoke_4(slot, SERVICE_RESTART, mode, isolate, without, 0);
+    if (status == PD_BAD_ARGUMENT && without != 0) {
+        /* The client of the bad state left in the meantime. */
+        status = pd_invoke_4(slot, SERVICE_RESTART, mode, isolate, 0, 0);
+    }
+    return status;
+}
+
+static void bring_back(uint32_t number)
+{
+    uint32_t slot = service_slot(number);
+    struct fault_history history;
+    struct policy_decision decision;
+    uint64_t stage, incarnation, restarts, bindings;
+    int64_t status;
+
+    if (pd_service_stats(slot, &stage, &incarnation, &restarts, &bindings) != PD_OK) {
+        return;
+    }
+    read_history(slot, &history);
+    if (history.count == 0) {
+        return;
+    }
+    if (stage == STAGE_FAILED || stage == STAGE_RESTORING) {
+        decision = policy_decide(&history);
+        announce(number, &decision, &history.records[0]);
+        status = carry_out(slot, &decision, &history.records[0]);
+        /* PD_BAD_STAGE: the stage has moved on without us, and a new failure will be told. */
+        if (status != PD_OK && status != PD_BAD_STAGE) {
+            server_log("monitor: %s cannot be brought back: %s", manifest_services[number].name,
+                       pd_status_text(status));
+            give_up(slot);
+        }
+    }
+    pd_invoke_4(slot, SERVICE_ACKNOWLEDGE, history.records[0].index, 0, 0, 0);
+}
+
+void monitor_look_after(uint64_t services)
+{
+    for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
+        if (services & 1ul << number) {
+            bring_back(number);
+        }
+    }
+}
