@@ -7,7 +7,7 @@
 BUNDLE_FILES := $(SERVICE_IMAGES) $(SHIPPED_PROGRAMS)
 
 $(BUILD)/system.bundle: tools/bundle.py $(BUNDLE_FILES)
-	$(call say,BUNDLE,$@) $(PYTHON) tools/bundle.py create $@ --strip $(foreach file,$(BUNDLE_FILES),\
+	$(call say,BUNDLE,$@) $(PYTHON) tools/bundle.py create --strip $@ $(foreach file,$(BUNDLE_FILES),\
 		$(basename $(notdir $(file)))=$(file))
 
 $(BUILD)/perdure.iso: $(BUILD)/perdure.elf $(wildcard boot/grub.cfg)

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* The call flow in full generality: messages and lent pages, queues, deferred requests, events, last
+ * transactions, and the calls that run again after a recovery. fastpath.c does the common case alone.
+ *
+ * Rule: until its reply the request stays with its caller, in its saved registers and its message page, and they
+ * are not touched; so a call that was cut short is begun again as if it had just been made.
+ */
+#include "kernel/capability.h"
+#include "kernel/domain.h"
+#include "kernel/invoke.h"
+#include "kernel/notification.h"
+#include "kernel/thread.h"
+#include "kernel/transaction.h"
+#include "kernel/x86_64/cpu.h"
+
+static uint64_t operation_of(const struct thread *caller)
+{
+    return (caller->rax & UINT32_MAX) >> INVOKE_OPERATION_SHIFT;
+}
+
+void window_changed(struct service *service)
+{
+    if (cpu_local()->root == service->domain->root)
+        cpu_local()->root = 0;
+}
+
+/* ---- queueing ---- */
+
+void service_enqueue(struct service *service, struct thread *caller)
+{
+    caller->state = THREAD_QUEUED;
+    caller->queue_next = NULL;
+    object_hold(&caller->portal->object);
+    if (service->queue_head)
+        service->queue_tail->queue_next = caller;
+    else
+        service->queue_head = caller;
+    service->queue_tail = caller;
+    service->attention |= ATTENTION_QUEUED;
+}
+
+static void service_dequeue(struct service *service, struct thread *caller)
+{
+    struct thread **link = &service->queue_head, *previous = NULL;
+
+    while (*link != caller) {
+        previous = *link;
+        link = &(*link)->queue_next;
+    }
+    *link = caller->queue_next;
+    if (service->queue_tail == caller)
+        service->queue_tail = previous;
+    object_release(&caller->portal->object);
+}
+
+/* The caller with the highest priority; among equals the one that waits longest. */
+static struct thread *first_in_queue(struct service *service)
+{
+    struct thread *best = service->queue_head;
+
+    for (struct thread *thread = best; thread; thread = thread->queue_next)
+        if (thread->context && best->context && thread->context->priority > best->context->priority)
+            best = thread;
+    return best;
+}
+
+void call_finish(struct thread *caller, int64_t status, uint64_t word0)
+{
+    struct portal *portal = caller->portal;
+
+    if (caller->state == THREAD_QUEUED) {
+        service_dequeue(portal->service, caller);
+    } else if (caller->state == THREAD_DEFERRED) {
+        portal->deferred = NULL;
+        object_release(&portal->object);
+    }
+    thread_result(caller, status, word0, 0, 0);
+    caller->r10 = 0;
+    caller->r8 = 0;
+    thread_wake(caller);
+}
+
+/* The chain of calls that `caller` paid for goes on, on the time of the service that it called. */
+static void adopt_chain(struct service *service)
+{
+    struct thread *end = service->worker;
+
+    while (end->state == THREAD_CALLING && end->portal->service->caller == end)
+        end = end->portal->service->worker;
+    end->context = service->context;
+    service->context->thread = end;
+    sched_enqueue(service->context);
+}
+
+void call_abandon(struct thread *caller)
+{
+    struct portal *portal = caller->portal;
+    struct service *service = portal->service;
+
+    if (caller->state == THREAD_QUEUED) {
+        service_dequeue(service, caller);
+    } else if (caller->state == THREAD_DEFERRED) {
+        portal->deferred = NULL;
+        object_release(&portal->object);
+    } else if (service->caller == caller) {
+        service->caller = NULL;
+        service->attention |= ATTENTION_NO_CALLER;
+        adopt_chain(service);
+    }
+    if (service->traced == caller) {
+        service->traced = NULL;
+        trace_end(service);
+    }
+}
+
+/* ---- beginning ---- */
+
+static void worker_deliver(struct service *service, struct sched_context *context, uint64_t kind)
+{
+    struct thread *worker = service->worker;
+
+    worker->rax = kind;
+    worker->state = THREAD_RUNNABLE;
+    worker->context = context;
+    if (context) {
+        context->thread = worker;
+        sched_enqueue(context);
+    }
+    service->acceptor = NULL;
+    window_changed(service);
+}
+
+static uint32_t attention_due(const struct service *service)
+{
+    return service->pending_events || service->queue_head || service->unbinding ? ATTENTION_QUEUED : 0;
+}
+
+/* Begin `caller`'s call: it is in no queue, the worker is idle. False: it has been answered instead. */
+static bool begin_call(struct service *service, struct thread *caller)
+{
+    struct portal *portal = caller->portal;
+    struct thread *worker = service->worker;
+    uint64_t message_bytes = caller->r8 & TRANSFER_MESSAGE_BYTES_MASK;
+    int64_t status = portal->gate == PORTAL_OPEN ? PD_OK : portal->gate == PORTAL_LOST ? PD_LOST : PD_DEAD;
+
+    if (status == PD_OK)
+        status = transaction_begin(service, portal, caller);
+    if (status != PD_OK) {
+        caller->state = THREAD_RUNNABLE;
+        call_finish(caller, status, FATE_NOT_DONE);
+        if (service->traced == caller) {
+            service->traced = NULL;
+            trace_end(service);
+        }
+        return false;
+    }
+    if (message_bytes)
+        words_copy(worker->message, caller->message, (message_bytes + 7) / 8);
+    service->caller = caller;
+    service->attention = attention_due(service) | (caller->r8 ? ATTENTION_TRANSFER : 0);
+    if (service->tracing && service->traced == caller) {
+        service->attention |= ATTENTION_TRACE;
+        trace_current(service)->t_rerun = cpu_timestamp();
+    }
+    caller->state = THREAD_CALLING;
+    worker->rdi = caller->rdi;
+    worker->rsi = caller->rsi;
+    worker->rdx = caller->rdx;
+    worker->r10 = caller->r10;
+    worker->r8 = caller->r8;
+    worker->r9 = operation_of(caller) | (uint64_t)portal->binding << INVOKE_OPERATION_SHIFT;
+    worker_deliver(service, caller->context, DELIVER_CALL);
+    return true;
+}
+
+/* Events, starts and last transactions have no caller and run on the service's own time. */
+static void begin_own(struct service *service, uint64_t kind, uint64_t word0, uint64_t binding)
+{
+    struct thread *worker = service->worker;
+
+    service->caller = NULL;
+    service->used_ticks = 0;
+    service->attention = attention_due(service) | ATTENTION_NO_CALLER;
+    worker->rdi = word0;
+    worker->rsi = worker->rdx = worker->r10 = worker->r8 = 0;
+    worker->r9 = binding << INVOKE_OPERATION_SHIFT;
+    worker_deliver(service, service->context, kind);
+}
+
+static void begin_event(struct service *service)
+{
+    service->taken_events = service->pending_events;
+    service->pending_events = 0;
+    service->portal = NULL;
+    service->observed->serving_binding = 0;
+    begin_own(service, DELIVER_EVENT, service->taken_events, 0);
+}
+
+static bool begin_unbind(struct service *service)
+{
+    struct portal *portal = service->unbinding;
+
+    service->unbinding = portal->unbind_next;
+    portal->unbind_next = NULL;
+    if (transaction_begin(service, portal, NULL) != PD_OK) {
+        portal_close(portal); /* nothing of it is left that could be shown */
+        return false;
+    }
+    service->closing = portal;
+    begin_own(service, DELIVER_UNBIND, 0, portal->binding);
+    return true;
+}
+
+void service_next(struct service *service)
+{
+    service->acceptor = NULL;
+    if (service->stage != STAGE_RUNNING)
+        return;
+    if (!transaction_open_region(service)) {
+        service_give_up(service);
+        return;
+    }
+    for (;;) {
+        if (service->pending_events) {
+            begin_event(service);
+            return;
+        }
+        if (service->queue_head) {
+            struct thread *caller = first_in_queue(service);
+
+            service_dequeue(service, caller);
+            if (begin_call(service, caller))
+                return;
+        } else if (service->unbinding) {
+            if (begin_unbind(service))
+                return;
+        } else {
+            service->acceptor = service->worker;
+            service->attention = ATTENTION_NO_CALLER;
+            return;
+        }
+    }
+}
+
+void service_event(struct service *service, uint64_t bits)
+{
+    service->pending_events |= bits;
+    if (service->acceptor)
+        service_next(service);
+    else
+        service->attention |= ATTENTION_QUEUED;
+}
+
+struct thread *call_slow(struct thread *self, struct portal *portal, uint64_t operation)
+{
+    struct service *service = portal->service;
+
+    (void)operation; /* stays in the caller's rax, from where every beginning takes it */
+    if (portal->gate != PORTAL_OPEN || service->stage == STAGE_GIVEN_UP) {
+        thread_result(self, portal->gate == PORTAL_LOST ? PD_LOST : PD_DEAD, FATE_NOT_DONE, 0, 0);
+        return self;
+    }
+    if (!transfer_valid(self) || service == self->service) {
+        thread_status(self, PD_BAD_ARGUMENT);
+        return self;
+    }
+    self->portal = portal;
+    service_enqueue(service, self);
+    if (service->acceptor)
+        service_next(service);
+    if (service->caller == self && !cpu_local()->reschedule)
+        return switch_to(service->worker);
+    return switch_to(schedule());
+}
+
+/* ---- ending ---- */
+
+static void deliver_answers(struct service *service)
+{
+    for (uint32_t i = 0; i < service->answer_count; i++) {
+        struct answer *answer = &service->answers[i];
+        struct thread *thread = answer->portal->deferred;
+
+        if (!thread)
+            continue;
+        call_finish(thread, PD_OK, answer->word[0]);
+        thread->rsi = answer->word[1];
+        thread->rdx = answer->word[2];
+        thread->r8 = answer->message_bytes;
+    }
+    service->answer_count = 0;
+}
+
+/* The transaction has committed: give the caller its reply, or leave it with its request. */
+static void finish_call(struct service *service, struct thread *worker)
+{
+    struct thread *caller = service->caller;
+    struct sched_context *context = worker->context;
+
+    service->portal->kills = 0;
+    if (!caller)
+        return;
+    caller->context = context;
+    context->thread = caller;
+    if (worker->rax & REPLY_DEFER) {
+        caller->state = THREAD_DEFERRED;
+        service->portal->deferred = caller;
+        object_hold(&service->portal->object);
+        return;
+    }
+    if (worker->r8)
+        words_copy(caller->message, worker->message, (worker->r8 + 7) / 8);
+    caller->rax = PD_OK;
+    caller->rdi = worker->rdi;
+    caller->rsi = worker->rsi;
+    caller->rdx = worker->rdx;
+    caller->r10 = worker->r10;
+    caller->r8 = worker->r8;
+    caller->state = THREAD_RUNNABLE;
+    sched_enqueue(context);
+}
+
+static void finish_trace(struct service *service)
+{
+    if (!service->tracing)
+        return;
+    if (service->stage != STAGE_RUNNING) {
+        trace_current(service)->t_ready = cpu_timestamp();
+        if (!service->traced)
+            trace_end(service);
+    } else if (service->attention & ATTENTION_TRACE) {
+        trace_current(service)->t_replied = cpu_timestamp();
+        service->traced = NULL;
+        trace_end(service);
+    }
+}
+
+struct thread *reply_slow(struct thread *worker)
+{
+    struct service *service = worker->service;
+    struct thread *caller;
+
+    if (!service || service->supervisor) {
+        thread_status(worker, PD_BAD_OPERATION);
+        return worker;
+    }
+    if (worker->rax & ~(1ull << REPLY_SYSCALL_BIT | REPLY_DEFER) || worker->r8 > MESSAGE_BYTES ||
+        (worker->rax & REPLY_DEFER && (!service->portal || service->closing))) {
+        service_fail(service, &(struct failure){.cause = CAUSE_PROTOCOL, .instruction = worker->rip});
+        return kernel_leave();
+    }
+    if (!transaction_commit(service)) {
+        service_fail(service, &(struct failure){.cause = CAUSE_CHECK, .instruction = worker->rip});
+        return kernel_leave();
+    }
+    caller = service->caller;
+    deliver_answers(service);
+    finish_trace(service);
+    if (service->closing) {
+        portal_close(service->closing);
+        service->closing = NULL;
+    } else if (service->portal) {
+        finish_call(service, worker);
+    }
+    if (service->stage != STAGE_RUNNING)
+        service_set_stage(service, STAGE_RUNNING);
+    if (worker->context == service->context) {
+        sched_dequeue(service->context);
+        service->context->thread = NULL;
+    }
+    worker->context = NULL;
+    worker->state = THREAD_IDLE;
+    service->caller = NULL;
+    service->portal = NULL;
+    service_next(service);
+    if (caller && caller->state == THREAD_RUNNABLE && caller->context == cpu_local()->context &&
+        !cpu_local()->reschedule)
+        return switch_to(caller);
+    return switch_to(schedule());
+}

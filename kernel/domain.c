@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Domains: mappings, page faults, life and end. See domain.h; invocations are in domain_invoke.c. */
+#include "kernel/domain.h"
+#include "kernel/frame.h"
+#include "kernel/notification.h"
+#include "kernel/service.h"
+#include "kernel/thread.h"
+#include "kernel/x86_64/cpu.h"
+#include "kernel/x86_64/mmu.h"
+
+#define REAP_CAPABILITIES 64
+
+static struct domain *reap_list;
+
+static bool domain_furnish(struct domain *domain)
+{
+    domain->mappings = kernel_allocate(domain, DOMAIN_MAPPINGS * sizeof(struct mapping));
+    domain->root = mmu_create(domain);
+    if (domain->root)
+        domain->window = mmu_entry(domain->root, WINDOW_SSR, true, domain);
+    return domain->mappings && domain->window;
+}
+
+struct domain *domain_create(struct domain *payer, uint64_t quota_pages)
+{
+    struct domain *domain;
+    uint64_t quota_bytes = quota_pages * PAGE_BYTES;
+
+    if (!quota_charge(payer, quota_bytes))
+        return NULL;
+    domain = object_create(payer, OBJECT_DOMAIN, sizeof(*domain));
+    if (!domain) {
+        quota_refund(payer, quota_bytes);
+        return NULL;
+    }
+    domain->quota_bytes = quota_bytes;
+    capability_table_initialise(&domain->table);
+    if (!domain_furnish(domain)) {
+        object_release(&domain->object);
+        return NULL;
+    }
+    return domain;
+}
+
+struct mapping *domain_mapping(struct domain *domain, uint64_t address)
+{
+    for (uint32_t i = 0; i < domain->mapping_count; i++) {
+        struct mapping *mapping = &domain->mappings[i];
+
+        if (address - mapping->start < (uint64_t)mapping->pages * PAGE_BYTES)
+            return mapping;
+    }
+    return NULL;
+}
+
+static bool overlaps(struct domain *domain, uint64_t address, uint64_t bytes)
+{
+    uint64_t outbox_end = WINDOW_OUTBOX + (uint64_t)OUTBOX_PAGES_MAXIMUM * PAGE_BYTES;
+
+    if (address < outbox_end && address + bytes > WINDOW_SSR)
+        return true;
+    for (uint32_t i = 0; i < domain->mapping_count; i++) {
+        struct mapping *mapping = &domain->mappings[i];
+
+        if (address < mapping->start + (uint64_t)mapping->pages * PAGE_BYTES && address + bytes > mapping->start)
+            return true;
+    }
+    return false;
+}
+
+static uint64_t entry_bits(const struct mapping *mapping, bool writable)
+{
+    uint64_t bits = PTE_PRESENT | PTE_USER;
+
+    if (writable)
+        bits |= PTE_WRITABLE;
+    if (!(mapping->protection & RIGHT_EXECUTE))
+        bits |= PTE_NO_EXECUTE;
+    if (mapping->memory->uncached)
+        bits |= PTE_UNCACHED;
+    return bits;
+}
+
+int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access)
+{
+    struct mapping *mapping = domain_mapping(domain, address);
+    uint64_t page_address = address & ~(uint64_t)(PAGE_BYTES - 1);
+    uint64_t frame;
+    uint64_t *entry;
+    uint32_t page;
+    bool own;
+
+    if (!mapping || (mapping->protection & access) != access)
+        return PD_BAD_ADDRESS;
+    page = mapping->first_page + (uint32_t)((page_address - mapping->start) / PAGE_BYTES);
+    entry = mmu_entry(domain->root, page_address, true, domain);
+    if (!entry)
+        return PD_NO_QUOTA;
+    if (*entry & PTE_LENT && access & RIGHT_WRITE)
+        return PD_BUSY;
+    frame = memory_frame(mapping->memory, page, &own);
+    if (!frame || (access & RIGHT_WRITE && !own)) {
+        frame = memory_populate(mapping->memory, page);
+        own = true;
+    }
+    if (!frame)
+        return PD_NO_QUOTA;
+    *entry = frame | entry_bits(mapping, own && mapping->protection & RIGHT_WRITE);
+    mmu_flush_page(page_address);
+    return PD_OK;
+}
+
+int64_t domain_map(struct domain *domain, struct memory *memory, uint64_t address, uint32_t first_page,
+                   uint32_t pages, uint8_t protection, bool resident)
+{
+    uint64_t bytes = (uint64_t)pages * PAGE_BYTES;
+    struct mapping *mapping = &domain->mappings[domain->mapping_count];
+
+    if (!pages || address % PAGE_BYTES || !(protection & RIGHT_USE) ||
+        (protection & RIGHT_WRITE && protection & RIGHT_EXECUTE) || (uint64_t)first_page + pages > memory->pages)
+        return PD_BAD_ARGUMENT;
+    if (address >= USER_END || bytes > USER_END - address || overlaps(domain, address, bytes))
+        return PD_BAD_ADDRESS;
+    if (domain->mapping_count == DOMAIN_MAPPINGS)
+        return PD_TOO_LARGE;
+    *mapping = (struct mapping){.start = address, .pages = pages, .first_page = first_page, .memory = memory,
+                                .protection = protection};
+    domain->mapping_count++;
+    object_hold(&memory->object);
+    if (protection & RIGHT_WRITE)
+        memory->writable_mappings++;
+    for (uint32_t i = 0; resident && i < pages; i++) {
+        int64_t status = domain_resolve(domain, address + (uint64_t)i * PAGE_BYTES,
+                                        protection & (RIGHT_USE | RIGHT_WRITE));
+
+        if (status != PD_OK) {
+            domain_drop_mapping(domain, mapping);
+            return status;
+        }
+    }
+    return PD_OK;
+}
+
+void domain_drop_mapping(struct domain *domain, struct mapping *mapping)
+{
+    struct memory *memory = mapping->memory;
+
+    for (uint32_t i = 0; i < mapping->pages; i++) {
+        uint64_t address = mapping->start + (uint64_t)i * PAGE_BYTES;
+        uint64_t *entry = mmu_entry(domain->root, address, false, NULL);
+
+        if (!entry) {
+            i |= 511 - (mapping->start / PAGE_BYTES + i) % 512; /* no table: skip what it would cover */
+            continue;
+        }
+        if (*entry) {
+            *entry = 0;
+            mmu_flush_page(address);
+        }
+    }
+    if (mapping->protection & RIGHT_WRITE)
+        memory->writable_mappings--;
+    *mapping = domain->mappings[--domain->mapping_count];
+    object_release(&memory->object);
+}
+
+int64_t domain_unmap(struct domain *domain, uint64_t address, uint32_t pages)
+{
+    struct mapping *mapping = domain_mapping(domain, address);
+
+    if (!mapping || mapping->start != address || mapping->pages != pages || mapping->segment)
+        return PD_BAD_ARGUMENT;
+    if (domain->lending)
+        return PD_BUSY;
+    domain_drop_mapping(domain, mapping);
+    return PD_OK;
+}
+
+void domain_finish(struct domain *domain, uint32_t state, uint64_t detail)
+{
+    if (domain->state != DOMAIN_ALIVE)
+        return;
+    domain->state = state;
+    domain->detail = detail;
+    while (domain->threads) {
+        struct thread *thread = domain->threads;
+
+        object_hold(&thread->object);
+        object_destroy(&thread->object);
+        object_release(&thread->object);
+    }
+    while (domain->bindings)
+        service_unbind(domain->bindings);
+    if (domain->exit_notification)
+        notification_signal(domain->exit_notification, domain->exit_bits);
+    object_hold(&domain->object); /* until domain_reap_step is done with it */
+    domain->reap_next = reap_list;
+    reap_list = domain;
+}
+
+void domain_end(struct domain *domain)
+{
+    domain_finish(domain, DOMAIN_KILLED, 0);
+}
+
+/* One bounded piece of what `domain` still holds; false: nothing is left. */
+static bool give_back(struct domain *domain)
+{
+    struct notification *notification = domain->exit_notification;
+
+    if (!capability_table_clear_step(&domain->table, domain, REAP_CAPABILITIES))
+        return true;
+    if (domain->mappings && domain->mapping_count) {
+        domain_drop_mapping(domain, &domain->mappings[domain->mapping_count - 1]);
+        return true;
+    }
+    if (domain->root && cpu_local()->root == domain->root) {
+        cpu_local()->root = pointer_to_physical(kernel_page_table);
+        cpu_write_cr3(cpu_local()->root);
+    }
+    if (domain->root && mmu_free_step(domain->root, domain))
+        return true;
+    domain->root = 0;
+    domain->window = NULL;
+    if (domain->mappings)
+        kernel_free(domain, domain->mappings, DOMAIN_MAPPINGS * sizeof(struct mapping));
+    domain->mappings = NULL;
+    domain->exit_notification = NULL;
+    if (notification)
+        object_release(&notification->object);
+    quota_refund(domain->object.payer, domain->quota_bytes);
+    domain->quota_bytes = domain->used_bytes;
+    return false;
+}
+
+bool domain_reap_step(void)
+{
+    struct domain **link = &reap_list;
+
+    while (*link && (*link)->lending) /* a call still has its pages */
+        link = &(*link)->reap_next;
+    if (!*link)
+        return false;
+    if (!give_back(*link)) {
+        struct domain *domain = *link;
+
+        *link = domain->reap_next;
+        object_release(&domain->object);
+    }
+    return true;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Domains: an address space, a capability table, and a memory quota that pays for every kernel object, page
+ * table and page of theirs.
+ * Rule: what is charged never exceeds the quota, and what a domain gives its children leaves its own. A domain
+ * that ended keeps its object (for who asks how it ended) and gives back everything else in bounded steps.
+ */
+#pragma once
+#include "kernel/capability.h"
+#include "kernel/memory.h"
+
+#define DOMAIN_MAPPINGS 128u
+#define DOMAIN_THREADS 16u
+
+struct mapping {
+    uint64_t start;
+    uint32_t pages;
+    uint32_t first_page; /* of the memory object */
+    struct memory *memory;
+    uint8_t protection;  /* RIGHT_USE, RIGHT_WRITE, RIGHT_EXECUTE */
+    uint8_t segment;     /* of a service's image: lives through restarts; a missing entry is a fault */
+    uint8_t incarnation; /* made by the domain itself: ends with the incarnation of a service */
+    uint8_t reserved;
+};
+
+struct domain {
+    struct object object;
+    uint64_t root;    /* physical address of the page table */
+    uint64_t *window; /* the page-table page of WINDOW_SSR .. WINDOW_MESSAGE */
+    struct capability_table table;
+    uint64_t quota_bytes, used_bytes;
+    struct mapping *mappings;
+    uint32_t mapping_count;
+    uint32_t thread_count;
+    struct thread *threads;
+    struct service *service;  /* it is that service's domain */
+    struct portal *bindings;  /* it is the client of these */
+    uint32_t lending;         /* calls under way that have its pages */
+    uint32_t message_pages;   /* bit i: message page i is taken */
+    uint32_t state;           /* DOMAIN_* */
+    uint64_t detail, fault_instruction, fault_address;
+    struct notification *exit_notification;
+    uint64_t exit_bits;
+    struct domain *reap_next;
+    char name[16];
+};
+
+static inline bool quota_charge(struct domain *payer, uint64_t bytes);
+static inline void quota_refund(struct domain *payer, uint64_t bytes);
+
+struct domain *domain_create(struct domain *payer, uint64_t quota_pages);
+
+/* Map `pages` pages of `memory`; the caller has checked rights. PD_OK, PD_BAD_ARGUMENT, PD_BAD_ADDRESS (taken or
+ * out of bounds), PD_NO_QUOTA, PD_TOO_LARGE (too many mappings). */
+int64_t domain_map(struct domain *domain, struct memory *memory, uint64_t address, uint32_t first_page,
+                   uint32_t pages, uint8_t protection, bool resident);
+int64_t domain_unmap(struct domain *domain, uint64_t address, uint32_t pages);
+struct mapping *domain_mapping(struct domain *domain, uint64_t address);
+
+/* Make `address` accessible as its mapping allows: zero-fill and copy-on-write. PD_OK, PD_BAD_ADDRESS (no such
+ * right there), PD_NO_QUOTA. */
+int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access);
+
+/* Remove one mapping and its page-table entries. */
+void domain_drop_mapping(struct domain *domain, struct mapping *mapping);
+
+/* It exits, is killed or has faulted: its threads stop at once. Idempotent. */
+void domain_finish(struct domain *domain, uint32_t state, uint64_t detail);
+
+/* Last call of object_destroy: as domain_finish, killed. */
+void domain_end(struct domain *domain);
+
+/* Give back some of what ended domains held; true: there is more to do. */
+bool domain_reap_step(void);
+
+void domain_invoke(struct thread *self, struct capability *capability, uint64_t operation);
+
+static inline bool quota_charge(struct domain *payer, uint64_t bytes)
+{
+    if (!payer)
+        return true;
+    if (payer->used_bytes + bytes > payer->quota_bytes)
+        return false;
+    payer->used_bytes += bytes;
+    return true;
+}
+
+static inline void quota_refund(struct domain *payer, uint64_t bytes)
+{
+    if (payer)
+        payer->used_bytes -= bytes;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations on domains. Rule: decode, then act: each function checks all that can fail before its first effect,
+ * and what it made is given back when a later step finds no memory. */
+#include "kernel/domain.h"
+#include "kernel/frame.h"
+#include "kernel/invoke.h"
+#include "kernel/notification.h"
+#include "kernel/service.h"
+#include "kernel/thread.h"
+#include "kernel/x86_64/exit.h"
+
+#define REVOKE_STEP 64u
+#define QUOTA_PAGES_MAXIMUM (1ull << 32)
+
+/* The argument capability in `slot` of the caller, if it has this type and these rights. */
+static int64_t argument(struct thread *self, uint64_t slot, uint8_t type, uint8_t rights, struct capability **found)
+{
+    *found = capability_at(&self->domain->table, slot);
+    if ((*found)->type == OBJECT_NONE)
+        return PD_BAD_CAPABILITY;
+    if ((*found)->type != type)
+        return PD_WRONG_TYPE;
+    if (((*found)->rights & rights) != rights)
+        return PD_NO_RIGHT;
+    return (*found)->object->dead ? PD_DEAD : PD_OK;
+}
+
+/* Put a new object, of which the caller of this function owns a reference, into the reserved slot. */
+static int64_t deliver(struct capability *slot, void *object, struct object *header)
+{
+    if (!object)
+        return PD_NO_QUOTA;
+    capability_fill(slot, header, RIGHT_ALL, 0, NULL);
+    object_release(header);
+    return PD_OK;
+}
+
+static int64_t create_domain(struct thread *self, struct domain *domain, struct capability *slot)
+{
+    struct domain *child;
+
+    if (!self->rsi || self->rsi > QUOTA_PAGES_MAXIMUM)
+        return PD_BAD_ARGUMENT;
+    child = domain_create(domain, self->rsi);
+    return deliver(slot, child, &child->object);
+}
+
+static int64_t create_thread(struct thread *self, struct capability *slot)
+{
+    struct capability *target;
+    struct thread *thread;
+    int64_t status = argument(self, self->rsi, OBJECT_DOMAIN, RIGHT_MANAGE, &target);
+
+    if (status != PD_OK)
+        return status;
+    if (((struct domain *)target->object)->state != DOMAIN_ALIVE)
+        return PD_DEAD;
+    thread = thread_create((struct domain *)target->object);
+    return deliver(slot, thread, &thread->object);
+}
+
+static int64_t create_memory(struct thread *self, struct domain *domain, struct capability *slot)
+{
+    struct memory *memory;
+    uint64_t pages = self->rsi;
+
+    if (!pages || pages > MEMORY_MAX_PAGES || self->rdx & ~(uint64_t)MEMORY_CONTIGUOUS)
+        return PD_BAD_ARGUMENT;
+    memory = memory_create(domain, (uint32_t)pages);
+    if (memory && self->rdx & MEMORY_CONTIGUOUS && !memory_make_contiguous(memory)) {
+        object_release(&memory->object);
+        return PD_NO_QUOTA;
+    }
+    return deliver(slot, memory, &memory->object);
+}
+
+static int64_t create_service(struct thread *self, struct domain *domain, struct capability *slot)
+{
+    struct capability *target;
+    struct service *service;
+    int64_t status = argument(self, self->rsi, OBJECT_DOMAIN, RIGHT_MANAGE, &target);
+
+    if (status != PD_OK)
+        return status;
+    if (self->rdx > SSR_BYTES_MAXIMUM || self->r10 > REGION_BYTES_MAXIMUM || self->r8 > OUTBOX_PAGES_MAXIMUM)
+        return PD_TOO_LARGE;
+    if (((struct domain *)target->object)->service)
+        return PD_BUSY;
+    service = service_create(domain, (struct domain *)target->object, (uint32_t)self->rdx, (uint32_t)self->r10,
+                             (uint32_t)self->r8, (uint32_t)self->r9, &status);
+    return service ? deliver(slot, service, &service->object) : status;
+}
+
+static int64_t create(struct thread *self, struct domain *domain, uint64_t operation)
+{
+    struct capability *slot;
+    struct sched_context *context;
+    struct notification *notification;
+    int64_t status = capability_reserve(&self->domain->table, self->domain, self->rdi, &slot);
+
+    if (status != PD_OK)
+        return status;
+    switch (operation) {
+    case DOMAIN_CREATE_DOMAIN:
+        return create_domain(self, domain, slot);
+    case DOMAIN_CREATE_THREAD:
+        return create_thread(self, slot);
+    case DOMAIN_CREATE_SCHED_CONTEXT:
+        context = sched_context_create(domain);
+        return deliver(slot, context, &context->object);
+    case DOMAIN_CREATE_NOTIFICATION:
+        notification = notification_create(domain);
+        return deliver(slot, notification, &notification->object);
+    case DOMAIN_CREATE_MEMORY:
+        return create_memory(self, domain, slot);
+    default:
+        return create_service(self, domain, slot);
+    }
+}
+
+static int64_t copy(struct thread *self, struct domain *domain)
+{
+    struct capability *source = capability_at(&domain->table, self->rdi);
+    struct capability *target, *slot;
+    struct domain *destination;
+    int64_t status = argument(self, self->rsi, OBJECT_DOMAIN, RIGHT_MANAGE, &target);
+
+    if (status != PD_OK)
+        return status;
+    destination = (struct domain *)target->object;
+    if (source->type == OBJECT_NONE)
+        return PD_BAD_CAPABILITY;
+    if (destination->state != DOMAIN_ALIVE)
+        return PD_DEAD;
+    if (self->r10 & ~(uint64_t)source->rights || (destination != domain && !(source->rights & RIGHT_GRANT)))
+        return PD_NO_RIGHT;
+    if (source->type == OBJECT_PORTAL && destination != domain)
+        return PD_NO_RIGHT; /* a portal is one client's: bind the other one */
+    status = capability_reserve(&destination->table, destination, self->rdx, &slot);
+    if (status != PD_OK)
+        return status;
+    capability_fill(slot, source->object, (uint8_t)self->r10, (uint32_t)self->r8, source);
+    return PD_OK;
+}
+
+static int64_t delete(struct thread *self, struct domain *domain)
+{
+    struct capability *slot = capability_at(&domain->table, self->rdi);
+
+    if (slot->type == OBJECT_NONE)
+        return PD_BAD_CAPABILITY;
+    if (slot->type == OBJECT_PORTAL && slot->object->references == 2 && !slot->object->dead)
+        service_unbind((struct portal *)slot->object); /* its last name goes */
+    capability_delete(slot);
+    return PD_OK;
+}
+
+static int64_t map(struct thread *self, struct domain *domain)
+{
+    struct capability *source;
+    struct memory *memory;
+    uint8_t protection = (uint8_t)(self->r8 & (RIGHT_USE | RIGHT_WRITE | RIGHT_EXECUTE));
+    bool copy_on_write = self->r9 & MAP_COW;
+    int64_t status = argument(self, self->rdi, OBJECT_MEMORY, RIGHT_USE, &source);
+
+    if (status != PD_OK)
+        return status;
+    memory = (struct memory *)source->object;
+    if (domain->state != DOMAIN_ALIVE)
+        return PD_DEAD;
+    if (self->rdx > MEMORY_MAX_PAGES || self->r10 > MEMORY_MAX_PAGES || self->r8 != protection ||
+        self->r9 & ~(uint64_t)(MAP_COW | MAP_RESIDENT))
+        return PD_BAD_ARGUMENT;
+    if ((protection & RIGHT_EXECUTE && !(source->rights & RIGHT_EXECUTE)) ||
+        (protection & RIGHT_WRITE && !copy_on_write && (!(source->rights & RIGHT_WRITE) || memory->frozen)))
+        return PD_NO_RIGHT;
+    if (copy_on_write) {
+        if (memory->writable_mappings)
+            return PD_BUSY;
+        memory = memory_clone(domain, memory);
+        if (!memory)
+            return PD_NO_QUOTA;
+    }
+    status = domain_map(domain, memory, self->rsi, (uint32_t)self->rdx, (uint32_t)self->r10, protection,
+                        self->r9 & MAP_RESIDENT);
+    if (status == PD_OK)
+        domain->mappings[domain->mapping_count - 1].incarnation = domain == self->domain;
+    if (copy_on_write)
+        object_release(&memory->object);
+    return status;
+}
+
+static int64_t set_exit_notification(struct thread *self, struct domain *domain)
+{
+    struct capability *target;
+    int64_t status = argument(self, self->rdi, OBJECT_NOTIFICATION, RIGHT_WRITE, &target);
+
+    if (status != PD_OK)
+        return status;
+    if (domain->exit_notification)
+        return PD_BUSY;
+    domain->exit_notification = (struct notification *)target->object;
+    domain->exit_bits = self->rsi;
+    object_hold(target->object);
+    if (domain->state != DOMAIN_ALIVE)
+        notification_signal(domain->exit_notification, domain->exit_bits);
+    return PD_OK;
+}
+
+static int64_t revoke(struct thread *self, struct domain *domain)
+{
+    struct capability *slot = capability_at(&domain->table, self->rdi);
+
+    if (slot->type == OBJECT_NONE)
+        return PD_BAD_CAPABILITY;
+    return capability_revoke_step(slot, REVOKE_STEP) ? PD_OK : PD_AGAIN;
+}
+
+/* Operations that need RIGHT_MANAGE (or SUPERVISE) on the domain. */
+static void manage(struct thread *self, struct capability *capability, struct domain *domain, uint64_t operation)
+{
+    int64_t status;
+
+    switch (operation) {
+    case DOMAIN_COPY:
+        thread_status(self, copy(self, domain));
+        return;
+    case DOMAIN_DELETE:
+        thread_status(self, delete (self, domain));
+        return;
+    case DOMAIN_REVOKE:
+        status = revoke(self, domain);
+        if (status == PD_AGAIN)
+            thread_repeat_call(self);
+        else
+            thread_status(self, status);
+        return;
+    case DOMAIN_MAP:
+        thread_status(self, map(self, domain));
+        return;
+    case DOMAIN_UNMAP:
+        status = self->rsi > MEMORY_MAX_PAGES ? PD_BAD_ARGUMENT
+                                              : domain_unmap(domain, self->rdi, (uint32_t)self->rsi);
+        thread_status(self, status);
+        return;
+    case DOMAIN_KILL:
+        thread_status(self, domain->service ? PD_BUSY : PD_OK);
+        if (!domain->service)
+            domain_finish(domain, DOMAIN_KILLED, 0);
+        return;
+    case DOMAIN_SET_EXIT_NOTIFICATION:
+        thread_status(self, set_exit_notification(self, domain));
+        return;
+    case DOMAIN_SET_NAME:
+        __builtin_memcpy(domain->name, (uint64_t[2]){self->rdi, self->rsi}, sizeof(domain->name));
+        thread_status(self, PD_OK);
+        return;
+    case DOMAIN_SHUTDOWN:
+        if (capability->rights & RIGHT_SUPERVISE)
+            machine_exit(self->rdi, self->rsi);
+        thread_status(self, PD_NO_RIGHT);
+        return;
+    default:
+        thread_status(self, PD_BAD_OPERATION);
+    }
+}
+
+void domain_invoke(struct thread *self, struct capability *capability, uint64_t operation)
+{
+    struct domain *domain = (struct domain *)capability->object;
+
+    switch (operation) {
+    case DOMAIN_EXIT:
+        thread_status(self, PD_BAD_ARGUMENT);
+        if (domain == self->domain && !domain->service)
+            domain_finish(domain, DOMAIN_EXITED, self->rdi & 0xff);
+        return;
+    case DOMAIN_STATUS:
+        thread_result(self, PD_OK, domain->state, domain->detail, domain->fault_instruction);
+        self->r10 = domain->fault_address;
+        return;
+    case DOMAIN_INFO:
+        thread_result(self, PD_OK, domain->quota_bytes / PAGE_BYTES, (domain->used_bytes + PAGE_BYTES - 1) / PAGE_BYTES,
+                      domain->thread_count);
+        __builtin_memcpy(&self->r10, domain->name, sizeof(self->r10));
+        return;
+    default:
+        break;
+    }
+    if (!(capability->rights & RIGHT_MANAGE)) {
+        thread_status(self, PD_NO_RIGHT);
+    } else if (operation >= DOMAIN_CREATE_DOMAIN && operation <= DOMAIN_CREATE_SERVICE) {
+        if (domain->state != DOMAIN_ALIVE)
+            thread_status(self, PD_DEAD);
+        else
+            thread_status(self, create(self, domain, operation));
+    } else {
+        manage(self, capability, domain, operation);
+    }
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* The crash flow, first half: an incarnation has failed. Its transaction is rolled back, its caller parked, the
+ * fault noted and the monitor told. The rest (restore.c) happens on the monitor's commands.
+ *
+ * Rule: every rollback ends the incarnation, and nothing of the incarnation is believed afterwards. The kernel
+ * decides nothing, with one exception: the monitor is restarted by the kernel itself, when it fails and when it
+ * leaves a record unacknowledged for MONITOR_LIMIT_NS.
+ */
+#include "kernel/domain.h"
+#include "kernel/notification.h"
+#include "kernel/thread.h"
+#include "kernel/transaction.h"
+#include "kernel/x86_64/clock.h"
+#include "kernel/x86_64/cpu.h"
+#include "kernel/x86_64/log.h"
+
+#define MONITOR_LIMIT_NS 50000000u
+
+static struct service *services[OBSERVED_SERVICES]; /* by number */
+
+void service_register(struct service *service)
+{
+    services[service->number] = service;
+}
+
+static void record_failure(struct service *service, const struct failure *failure)
+{
+    struct portal *portal = service->portal;
+    struct fault_record *record = &service->records[service->record_count % FAULT_RECORDS];
+
+    if (portal && failure->cause != CAUSE_KILL)
+        portal->kills++;
+    *record = (struct fault_record){
+        .index = (uint32_t)++service->record_count,
+        .service = service->number,
+        .incarnation = service->incarnation,
+        .cause = failure->cause,
+        .vector = failure->vector,
+        .stage = service->stage,
+        .rip = failure->instruction,
+        .address = failure->address,
+        .error_code = failure->error_code,
+        .time = cpu_timestamp(),
+        .binding = portal ? portal->binding : 0,
+        .operation = service->caller ? (uint32_t)(service->caller->rax & UINT32_MAX) >> INVOKE_OPERATION_SHIFT : 0,
+        .suspect_binding = service->open ? service->open->portal->binding : 0,
+        .request_kills = portal ? portal->kills : 0,
+        .code = failure->code,
+    };
+    if (!service->failed_ticks)
+        service->failed_ticks = record->time | 1;
+}
+
+/* The caller keeps its request and waits for the next incarnation. */
+static void park_caller(struct service *service)
+{
+    struct thread *caller = service->caller;
+    struct sched_context *context = service->worker->context;
+
+    if (!caller)
+        return;
+    caller->context = context;
+    context->thread = caller;
+    service_enqueue(service, caller);
+}
+
+static void stop_worker(struct service *service)
+{
+    struct thread *worker = service->worker;
+
+    if (worker->state == THREAD_CALLING || worker->state == THREAD_QUEUED || worker->state == THREAD_DEFERRED)
+        call_abandon(worker);
+    thread_cancel_deadline(worker);
+    if (worker->waiting_for)
+        notification_forget(worker->waiting_for, worker);
+    worker->state = THREAD_STOPPED;
+    park_caller(service);
+    worker->context = NULL;
+    sched_dequeue(service->context);
+    service->context->thread = NULL;
+}
+
+static void restart_monitor(struct service *monitor)
+{
+    uint64_t remaining;
+
+    do {
+        if (!service_restore_step(monitor, &remaining)) {
+            service_give_up(monitor);
+            return;
+        }
+    } while (remaining);
+    monitor->failed_ticks = 0;
+    service_restart(monitor, monitor->entry_recovered, STAGE_RUNNING);
+    trace_current(monitor)->t_ready = cpu_timestamp();
+    trace_end(monitor);
+}
+
+void service_fail(struct service *service, const struct failure *failure)
+{
+    struct recovery_record *trace = trace_begin(service, failure);
+
+    record_failure(service, failure);
+    stop_worker(service);
+    transaction_rollback(service);
+    if (service->closing) {
+        service->closing->unbind_next = service->unbinding;
+        service->unbinding = service->closing;
+        service->closing = NULL;
+    }
+    service->acceptor = NULL;
+    service->caller = NULL;
+    service->portal = NULL;
+    service->attention = ATTENTION_QUEUED;
+    service->observed->serving_binding = 0;
+    trace->t_parked = cpu_timestamp();
+    cpu_local()->reschedule = 1;
+    service_set_stage(service, STAGE_FAILED);
+    if (service->supervisor)
+        restart_monitor(service);
+    else if (service->supervisor_notification)
+        notification_signal(service->supervisor_notification, service->supervisor_bit);
+    else
+        service_give_up(service);
+}
+
+void service_give_up(struct service *service)
+{
+    log_urgent("service %s is given up", service->observed->name);
+    if (service->worker->state != THREAD_STOPPED)
+        stop_worker(service);
+    service->acceptor = NULL;
+    service_set_stage(service, STAGE_GIVEN_UP);
+    service->failed_ticks = 0;
+    service->traced = NULL;
+    trace_end(service);
+    while (service->queue_head)
+        call_finish(service->queue_head, PD_DEAD, FATE_NOT_DONE);
+    for (struct portal *portal = service->portals; portal; portal = portal->service_next)
+        if (portal->deferred)
+            call_finish(portal->deferred, PD_DEAD, FATE_UNKNOWN);
+    while (service->unbinding) {
+        struct portal *portal = service->unbinding;
+
+        service->unbinding = portal->unbind_next;
+        portal_close(portal);
+    }
+    service_lost(service);
+}
+
+/* An empty function: who watches from outside hooks it. */
+void __attribute__((noinline)) service_lost(const struct service *service)
+{
+    __asm__ volatile("" : : "r"(service) : "memory");
+}
+
+void supervise_monitor(uint64_t now_ticks)
+{
+    static uint64_t limit_ticks;
+    struct service *monitor = NULL;
+    bool late = false;
+
+    if (!limit_ticks)
+        limit_ticks = clock_ns_to_ticks(MONITOR_LIMIT_NS);
+    for (uint32_t i = 1; i < OBSERVED_SERVICES; i++) {
+        struct service *service = services[i];
+
+        if (!service)
+            continue;
+        if (service->supervisor) {
+            monitor = service;
+        } else if (service->failed_ticks && now_ticks - service->failed_ticks > limit_ticks) {
+            late = true;
+            service->failed_ticks = now_ticks;
+        }
+    }
+    if (late && monitor && monitor->stage == STAGE_RUNNING)
+        service_fail(monitor, &(struct failure){.cause = CAUSE_HEARTBEAT, .instruction = monitor->worker->rip});
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The fast path of call and reply: register words between two address spaces, with the client's server state
+ * region and the service region committed.
+ *
+ * Rule: one straight line. First everything is checked, without effect; any doubt goes to the slow path (call.c),
+ * which does the same in full generality. Then everything is done, and nothing can fail. The caller's scheduling
+ * context pays for the callee; no queue is touched and the scheduler is not asked.
+ */
+#include "kernel/capability.h"
+#include "kernel/domain.h"
+#include "kernel/invoke.h"
+#include "kernel/thread.h"
+#include "kernel/transaction.h"
+#include "kernel/x86_64/cpu.h"
+
+/* Hand the CPU over within the same scheduling context. */
+static inline struct thread *fast_switch(struct cpu *cpu, struct thread *self, struct thread *next)
+{
+    struct sched_context *context = self->context;
+    uint64_t root = next->domain->root;
+
+    next->context = context;
+    context->thread = next;
+    cpu->current = next;
+    if (cpu->fpu_enabled != (next == cpu->fpu_owner))
+        sched_fpu_toggle(cpu);
+    cpu->root = root;
+    cpu_write_cr3(root);
+    return next;
+}
+
+static inline struct thread *call_fast(struct thread *self, struct cpu *cpu, struct portal *portal, uint64_t selector)
+{
+    struct service *service = portal->service;
+    struct thread *worker = service->acceptor;
+    struct ssr *ssr = portal->ssr, *region = service->region;
+
+    if (unlikely(!worker || self->r8 || portal->gate != PORTAL_OPEN))
+        return call_slow(self, portal, selector >> INVOKE_OPERATION_SHIFT);
+    if (ssr && unlikely(!ssr_open(&ssr->memory)))
+        return call_slow(self, portal, selector >> INVOKE_OPERATION_SHIFT);
+    if (region && unlikely(!ssr_open(&region->memory)))
+        return call_slow(self, portal, selector >> INVOKE_OPERATION_SHIFT);
+
+    if (ssr)
+        window_map(service->window, ssr);
+    service->acceptor = NULL;
+    service->attention = 0;
+    service->used_ticks = 0;
+    service->caller = self;
+    service->portal = portal;
+    service->observed->serving_binding = portal->binding;
+    self->state = THREAD_CALLING;
+    self->portal = portal;
+    worker->state = THREAD_RUNNABLE;
+    worker->rax = DELIVER_CALL;
+    worker->rdi = self->rdi;
+    worker->rsi = self->rsi;
+    worker->rdx = self->rdx;
+    worker->r10 = self->r10;
+    worker->r8 = 0;
+    worker->r9 = selector >> INVOKE_OPERATION_SHIFT | (uint64_t)portal->binding << INVOKE_OPERATION_SHIFT;
+    return fast_switch(cpu, self, worker);
+}
+
+static inline struct thread *reply_fast(struct thread *self, struct cpu *cpu)
+{
+    struct service *service = self->service;
+    struct thread *caller;
+    struct ssr *ssr, *region;
+    uint32_t written = 0, region_written = 0;
+
+    /* A reply flag, or reply bytes. */
+    if (unlikely(!service || service->attention || (self->rax << 1 | self->r8)))
+        return reply_slow(self);
+    ssr = service->portal->ssr;
+    region = service->region;
+    if (ssr) {
+        written = window_written(service->window, ssr);
+        if (written && unlikely(!ssr_seal(&ssr->memory, written)))
+            return reply_slow(self);
+    }
+    if (region) {
+        region_written = window_written(service->window + WINDOW_REGION_ENTRY, region);
+        if (region_written && unlikely(!ssr_seal(&region->memory, region_written)))
+            return reply_slow(self);
+    }
+
+    if (ssr)
+        window_unmap(service->window, ssr);
+    if (written)
+        ssr_publish(&ssr->memory);
+    if (region_written)
+        ssr_publish(&region->memory);
+    if (written)
+        ssr_settle(&ssr->memory, written);
+    if (region_written) {
+        ssr_settle(&region->memory, region_written);
+        window_map(service->window + WINDOW_REGION_ENTRY, region);
+    }
+    caller = service->caller;
+    service->caller = NULL;
+    service->acceptor = self;
+    self->state = THREAD_IDLE;
+    caller->state = THREAD_RUNNABLE;
+    caller->rax = PD_OK;
+    caller->rdi = self->rdi;
+    caller->rsi = self->rsi;
+    caller->rdx = self->rdx;
+    caller->r10 = self->r10;
+    return fast_switch(cpu, self, caller);
+}
+
+/* The one way in for both system calls: invoke, and reply when the top bit of rax is set. */
+struct thread *syscall_dispatch(struct thread *self, struct cpu *cpu)
+{
+    uint64_t selector = self->rax;
+    struct capability *capability;
+
+    if ((int64_t)selector < 0)
+        return reply_fast(self, cpu);
+    capability = capability_at(&self->domain->table, selector & INVOKE_SLOT_MASK);
+    if (likely(capability->type == OBJECT_PORTAL))
+        return call_fast(self, cpu, (struct portal *)capability->object, selector & UINT32_MAX);
+    return invoke_object(self, cpu, capability, (selector & UINT32_MAX) >> INVOKE_OPERATION_SHIFT);
+}

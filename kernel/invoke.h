@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Invocation of kernel objects other than portals. */
+#pragma once
+#include "kernel/thread.h"
+
+/* Run `operation` of the object that `capability` names for the running thread; returns who runs next. */
+struct thread *invoke_object(struct thread *self, struct cpu *cpu, struct capability *capability, uint64_t operation);
+
+/* Who runs when the kernel is left: the current thread if it can and nothing has changed, else whom the scheduler
+ * chooses. */
+struct thread *kernel_leave(void);
+
+/* Called by x86_64/entry.S for both system calls. */
+struct thread *syscall_dispatch(struct thread *self, struct cpu *cpu);
+
+void sched_fpu_toggle(struct cpu *cpu);

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* Notifications, interrupt lines and I/O ports: see notification.h. */
+#include "kernel/notification.h"
+#include "kernel/boot_information.h"
+#include "kernel/capability.h"
+#include "kernel/domain.h"
+#include "kernel/service.h"
+#include "kernel/thread.h"
+#include "kernel/x86_64/address.h"
+#include "kernel/x86_64/apic.h"
+#include "kernel/x86_64/cpu.h"
+
+static bool boot_memory_overlaps(uint64_t start, uint64_t bytes)
+{
+    for (uint32_t i = 0; i < boot_information.memory_ranges; i++) {
+        const struct boot_memory_range *range = &boot_information.memory[i];
+
+        if (start < range->start + range->bytes && start + bytes > range->start)
+            return true;
+    }
+    return start < KERNEL_IMAGE_LIMIT;
+}
+
+static struct irq *lines[APIC_PINS];
+
+struct notification *notification_create(struct domain *payer)
+{
+    return object_create(payer, OBJECT_NOTIFICATION, sizeof(struct notification));
+}
+
+void notification_signal(struct notification *notification, uint64_t bits)
+{
+    struct thread **link = &notification->waiters;
+
+    if (notification->service) {
+        service_event(notification->service, bits);
+        return;
+    }
+    notification->bits |= bits;
+    while (*link && notification->bits) {
+        struct thread *thread = *link;
+        uint64_t taken = notification->bits & thread->wait_mask;
+
+        if (!taken) {
+            link = &thread->queue_next;
+            continue;
+        }
+        *link = thread->queue_next;
+        notification->bits &= ~taken;
+        thread->waiting_for = NULL;
+        thread_result(thread, PD_OK, taken, 0, 0);
+        thread_wake(thread);
+    }
+}
+
+void notification_forget(struct notification *notification, struct thread *thread)
+{
+    struct thread **link = &notification->waiters;
+
+    while (*link && *link != thread)
+        link = &(*link)->queue_next;
+    if (*link)
+        *link = thread->queue_next;
+    thread->waiting_for = NULL;
+}
+
+void notification_end(struct notification *notification)
+{
+    while (notification->waiters) {
+        struct thread *thread = notification->waiters;
+
+        notification_forget(notification, thread);
+        thread_status(thread, PD_DEAD);
+        thread_wake(thread);
+    }
+    for (struct irq *irq = notification->irqs; irq; irq = irq->next) {
+        ioapic_mask(irq->line);
+        irq->notification = NULL;
+    }
+}
+
+void notification_unmask(struct notification *notification, uint64_t bits)
+{
+    for (struct irq *irq = notification->irqs; irq; irq = irq->next)
+        if (irq->bits & bits)
+            ioapic_unmask(irq->line);
+}
+
+struct irq *irq_create(uint32_t line)
+{
+    struct irq *irq = object_create(NULL, OBJECT_IRQ, sizeof(*irq));
+
+    if (irq)
+        irq->line = line;
+    return irq;
+}
+
+struct ioport *ioport_create(uint16_t first, uint16_t count)
+{
+    struct ioport *ioport = object_create(NULL, OBJECT_IOPORT, sizeof(*ioport));
+
+    if (ioport) {
+        ioport->first = first;
+        ioport->count = count;
+    }
+    return ioport;
+}
+
+void irq_raise(uint32_t line)
+{
+    struct irq *irq = lines[line];
+
+    ioapic_mask(line);
+    if (irq && irq->notification)
+        notification_signal(irq->notification, irq->bits);
+}
+
+static void wait(struct thread *self, struct notification *notification)
+{
+    uint64_t taken = notification->bits & self->rdi;
+
+    if (taken) {
+        notification->bits &= ~taken;
+        thread_result(self, PD_OK, taken, 0, 0);
+    } else if (notification->object.dead) {
+        thread_status(self, PD_DEAD);
+    } else if (notification->service || (self->service && !self->service->supervisor)) {
+        thread_status(self, PD_BUSY); /* a service takes bits as events; it never waits */
+    } else {
+        self->wait_mask = self->rdi;
+        self->waiting_for = notification;
+        self->queue_next = notification->waiters;
+        notification->waiters = self;
+        thread_wait(self, self->rsi);
+    }
+}
+
+void notification_invoke(struct thread *self, struct capability *capability, uint64_t operation)
+{
+    struct notification *notification = (struct notification *)capability->object;
+    uint64_t taken;
+
+    if (!(capability->rights & (operation == NOTIFICATION_SIGNAL ? RIGHT_WRITE : RIGHT_USE))) {
+        thread_status(self, PD_NO_RIGHT);
+        return;
+    }
+    switch (operation) {
+    case NOTIFICATION_SIGNAL:
+        thread_status(self, PD_OK);
+        notification_signal(notification, self->rdi);
+        return;
+    case NOTIFICATION_WAIT:
+        wait(self, notification);
+        return;
+    case NOTIFICATION_POLL:
+        taken = notification->bits & self->rdi;
+        notification->bits &= ~taken;
+        thread_result(self, PD_OK, taken, 0, 0);
+        return;
+    default:
+        thread_status(self, PD_BAD_OPERATION);
+    }
+}
+
+static void irq_bind(struct thread *self, struct irq *irq)
+{
+    struct capability *argument = capability_at(&self->domain->table, self->rdi);
+    struct notification *notification = (struct notification *)argument->object;
+
+    if (argument->type != OBJECT_NOTIFICATION) {
+        thread_status(self, argument->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE);
+    } else if (irq->notification || lines[irq->line]) {
+        thread_status(self, PD_BUSY);
+    } else {
+        irq->notification = notification;
+        irq->bits = self->rsi;
+        irq->next = notification->irqs;
+        notification->irqs = irq;
+        lines[irq->line] = irq;
+        object_hold(&irq->object);
+        object_hold(&notification->object);
+        /* ISA lines are edge-triggered and active high; the PCI ones (above 9 on a PC) are level-triggered. */
+        ioapic_route(irq->line, (uint8_t)(VECTOR_IRQ + irq->line), self->rdx & 1, self->rdx & 2);
+        ioapic_unmask(irq->line);
+        thread_status(self, PD_OK);
+    }
+}
+
+void irq_invoke(struct thread *self, struct capability *capability, uint64_t operation)
+{
+    struct irq *irq = (struct irq *)capability->object;
+
+    switch (operation) {
+    case IRQ_BIND:
+        if (capability->rights & RIGHT_MANAGE)
+            irq_bind(self, irq);
+        else
+            thread_status(self, PD_NO_RIGHT);
+        return;
+    case IRQ_UNMASK:
+        ioapic_unmask(irq->line);
+        thread_status(self, PD_OK);
+        return;
+    default:
+        thread_status(self, PD_BAD_OPERATION);
+    }
+}
+
+static uint64_t read_port(uint16_t port, uint64_t width)
+{
+    return width == 1 ? port_in8(port) : width == 2 ? port_in16(port) : port_in32(port);
+}
+
+static void write_port(uint16_t port, uint64_t width, uint64_t value)
+{
+    if (width == 1)
+        port_out8(port, (uint8_t)value);
+    else if (width == 2)
+        port_out16(port, (uint16_t)value);
+    else
+        port_out32(port, (uint32_t)value);
+}
+
+/* Make an object out of a range: fewer ports, or, for the root domain, lines and registers of devices. */
+static int64_t derive(struct thread *self, struct capability *capability, uint64_t operation)
+{
+    struct ioport *range = (struct ioport *)capability->object;
+    uint64_t first = self->rsi, count = self->rdx;
+    struct capability *slot;
+    struct object *object = NULL;
+    uint8_t needed = operation == IOPORT_CREATE_RANGE ? RIGHT_MANAGE : RIGHT_SUPERVISE;
+    int64_t status = capability_reserve(&self->domain->table, self->domain, self->rdi, &slot);
+
+    if (!(capability->rights & needed))
+        return PD_NO_RIGHT;
+    if (status != PD_OK)
+        return status;
+    if (operation == IOPORT_CREATE_RANGE) {
+        if (first < range->first || !count || first + count > (uint64_t)range->first + range->count || count > 0xffff)
+            return PD_BAD_ARGUMENT;
+        object = (struct object *)ioport_create((uint16_t)first, (uint16_t)count);
+    } else if (operation == IOPORT_CREATE_IRQ) {
+        if (first >= APIC_PINS)
+            return PD_BAD_ARGUMENT;
+        object = (struct object *)irq_create((uint32_t)first);
+    } else {
+        if (first % PAGE_BYTES || !count || count > PHYSICAL_MAP_BYTES / PAGE_BYTES ||
+            first + count * PAGE_BYTES > PHYSICAL_MAP_BYTES || boot_memory_overlaps(first, count * PAGE_BYTES))
+            return PD_BAD_ARGUMENT;
+        object = (struct object *)memory_create_physical(self->domain, first, (uint32_t)count, true);
+    }
+    if (!object)
+        return PD_NO_QUOTA;
+    capability_fill(slot, object, (uint8_t)(RIGHT_ALL & ~RIGHT_SUPERVISE), 0, NULL);
+    object_release(object);
+    return PD_OK;
+}
+
+void ioport_invoke(struct thread *self, struct capability *capability, uint64_t operation)
+{
+    struct ioport *range = (struct ioport *)capability->object;
+    uint64_t port = self->rdi, width = operation == IOPORT_OUT_STRING ? 1 : self->rsi;
+    const uint8_t *bytes = self->message;
+
+    if (operation >= IOPORT_CREATE_RANGE && operation <= IOPORT_CREATE_DEVICE_MEMORY) {
+        thread_status(self, derive(self, capability, operation));
+        return;
+    }
+    if (!(capability->rights & (operation == IOPORT_IN ? RIGHT_USE : RIGHT_WRITE))) {
+        thread_status(self, PD_NO_RIGHT);
+        return;
+    }
+    if ((width != 1 && width != 2 && width != 4) || port < range->first ||
+        port + width > (uint64_t)range->first + range->count) {
+        thread_status(self, PD_BAD_ARGUMENT);
+        return;
+    }
+    switch (operation) {
+    case IOPORT_IN:
+        thread_result(self, PD_OK, read_port((uint16_t)port, width), 0, 0);
+        return;
+    case IOPORT_OUT:
+        write_port((uint16_t)port, width, self->rdx);
+        thread_status(self, PD_OK);
+        return;
+    case IOPORT_OUT_STRING:
+        if (self->rsi > MESSAGE_BYTES) {
+            thread_status(self, PD_BAD_ARGUMENT);
+            return;
+        }
+        for (uint64_t i = 0; i < self->rsi; i++)
+            port_out8((uint16_t)port, bytes[i]);
+        thread_status(self, PD_OK);
+        return;
+    default:
+        thread_status(self, PD_BAD_OPERATION);
+    }
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Scheduling: see sched.h. */
+#include "kernel/sched.h"
+#include "kernel/capability.h"
+#include "kernel/domain.h"
+#include "kernel/invoke.h"
+#include "kernel/service.h"
+#include "kernel/thread.h"
+#include "kernel/x86_64/clock.h"
+#include "kernel/x86_64/cpu.h"
+#include "kernel/x86_64/mmu.h"
+
+#define CALL_CHAIN_LIMIT 16 /* the graph of services is acyclic and no deeper than this */
+
+static struct sched_context *exhausted; /* budgets used up, waiting for their next period */
+
+struct sched_context *sched_context_create(struct domain *payer)
+{
+    return object_create(payer, OBJECT_SCHED_CONTEXT, sizeof(struct sched_context));
+}
+
+static void forget_exhausted(struct sched_context *context)
+{
+    struct sched_context **link = &exhausted;
+
+    while (*link && *link != context)
+        link = &(*link)->exhausted_next;
+    if (*link)
+        *link = context->exhausted_next;
+}
+
+void sched_context_end(struct sched_context *context)
+{
+    sched_dequeue(context);
+    forget_exhausted(context);
+    if (context->thread)
+        context->thread->context = NULL;
+    context->thread = NULL;
+    if (cpu_local()->context == context) {
+        cpu_local()->context = NULL;
+        cpu_local()->reschedule = 1;
+    }
+}
+
+void sched_enqueue(struct sched_context *context)
+{
+    struct cpu *cpu = cpu_local();
+    struct sched_context **head = &cpu->ready[context->priority];
+
+    if (context->queued || context->exhausted)
+        return;
+    context->queued = 1;
+    if (*head) {
+        context->next = *head;
+        context->previous = (*head)->previous;
+        context->previous->next = context;
+        (*head)->previous = context;
+    } else {
+        context->next = context->previous = context;
+        *head = context;
+        cpu->ready_mask |= 1u << context->priority;
+    }
+    if (!cpu->context || context->priority > cpu->context->priority || !cpu->context->queued)
+        cpu->reschedule = 1;
+}
+
+void sched_dequeue(struct sched_context *context)
+{
+    struct cpu *cpu = cpu_local();
+    struct sched_context **head = &cpu->ready[context->priority];
+
+    if (!context->queued)
+        return;
+    context->queued = 0;
+    if (context->next == context) {
+        *head = NULL;
+        cpu->ready_mask &= ~(1u << context->priority);
+    } else {
+        context->next->previous = context->previous;
+        context->previous->next = context->next;
+        if (*head == context)
+            *head = context->next;
+    }
+}
+
+/* Who has to run so that `thread` gets on: itself, or at the end of the chain of calls it waits for. */
+static struct thread *chain_end(struct thread *thread)
+{
+    for (unsigned depth = 0; thread && depth < CALL_CHAIN_LIMIT; depth++) {
+        if (thread->state == THREAD_RUNNABLE)
+            return thread;
+        if (thread->state != THREAD_CALLING && thread->state != THREAD_QUEUED)
+            return NULL;
+        thread = thread->portal->service->worker;
+    }
+    return NULL;
+}
+
+struct thread *schedule(void)
+{
+    struct cpu *cpu = cpu_local();
+
+    cpu->reschedule = 0;
+    while (cpu->ready_mask) {
+        unsigned priority = 31u - (unsigned)__builtin_clz(cpu->ready_mask);
+        struct sched_context *context = cpu->ready[priority];
+        struct thread *thread = chain_end(context->thread);
+
+        if (!thread) {
+            sched_dequeue(context); /* thread_wake or service_next queues it again */
+            continue;
+        }
+        if (thread->context != context && thread->service)
+            thread->service->attention |= ATTENTION_HELPED;
+        cpu->context = context;
+        return thread;
+    }
+    cpu->context = NULL;
+    return NULL;
+}
+
+void sched_fpu_toggle(struct cpu *cpu)
+{
+    cpu->fpu_enabled ^= 1;
+    if (cpu->fpu_enabled)
+        __asm__ volatile("clts");
+    else
+        cpu_write_cr0(cpu_read_cr0() | CR0_TS);
+}
+
+bool sched_fpu_acquire(struct thread *thread)
+{
+    static const uint32_t default_mxcsr = 0x1f80; /* all exceptions masked: Intel SDM vol. 1, 11.6.4 */
+    struct cpu *cpu = cpu_local();
+    bool fresh = !thread->fpu;
+
+    if (fresh)
+        thread->fpu = kernel_allocate(thread->domain, 512);
+    if (!thread->fpu)
+        return false;
+    if (!cpu->fpu_enabled)
+        sched_fpu_toggle(cpu);
+    if (cpu->fpu_owner && cpu->fpu_owner != thread)
+        __asm__ volatile("fxsaveq (%0)" : : "r"(cpu->fpu_owner->fpu) : "memory");
+    if (fresh) {
+        __asm__ volatile("fninit; fxsaveq (%0)" : : "r"(thread->fpu) : "memory");
+        words_zero((char *)thread->fpu + 160, 256 / 8); /* XMM0-15 */
+        *(uint32_t *)(void *)((char *)thread->fpu + 24) = default_mxcsr;
+    }
+    __asm__ volatile("fxrstorq (%0)" : : "r"(thread->fpu) : "memory");
+    cpu->fpu_owner = thread;
+    return true;
+}
+
+void sched_fpu_drop(struct thread *thread)
+{
+    struct cpu *cpu = cpu_local();
+
+    if (cpu->fpu_owner != thread)
+        return;
+    cpu->fpu_owner = NULL;
+    if (cpu->fpu_enabled)
+        sched_fpu_toggle(cpu);
+}
+
+struct thread *switch_to(struct thread *next)
+{
+    struct cpu *cpu = cpu_local();
+
+    cpu->current = next;
+    if (!next)
+        return NULL;
+    if (cpu->root != next->domain->root) {
+        cpu->root = next->domain->root;
+        cpu_write_cr3(cpu->root);
+    }
+    if (cpu->fpu_enabled != (next == cpu->fpu_owner))
+        sched_fpu_toggle(cpu);
+    return next;
+}
+
+struct thread *kernel_leave(void)
+{
+    struct cpu *cpu = cpu_local();
+    struct thread *current = cpu->current;
+
+    if (current && !cpu->reschedule && current->state == THREAD_RUNNABLE)
+        return switch_to(current);
+    return switch_to(schedule());
+}
+
+static void charge(struct sched_context *context, uint64_t ticks, uint64_t now)
+{
+    context->consumed_ticks += ticks;
+    if (context->budget_ticks) {
+        if (ticks < context->remaining_ticks) {
+            context->remaining_ticks -= ticks;
+        } else {
+            sched_dequeue(context);
+            context->exhausted = 1;
+            context->exhausted_next = exhausted;
+            exhausted = context;
+            cpu_local()->reschedule = 1;
+            if (context->replenish_ticks <= now)
+                context->replenish_ticks = now + context->period_ticks;
+        }
+    }
+    if (++context->slice_ticks >= SLICE_TICKS && context->queued) {
+        context->slice_ticks = 0;
+        sched_dequeue(context);
+        sched_enqueue(context); /* behind the others of its priority */
+        cpu_local()->reschedule = 1;
+    }
+}
+
+static void replenish(uint64_t now)
+{
+    struct sched_context **link = &exhausted;
+
+    while (*link) {
+        struct sched_context *context = *link;
+
+        if (context->replenish_ticks > now) {
+            link = &context->exhausted_next;
+            continue;
+        }
+        *link = context->exhausted_next;
+        context->exhausted = 0;
+        context->remaining_ticks = context->budget_ticks;
+        context->replenish_ticks += context->period_ticks;
+        sched_enqueue(context);
+    }
+}
+
+static void check_hang(struct thread *current)
+{
+    struct service *service = current->service;
+
+    if (!service || service->supervisor || ++service->used_ticks <= service->hang_limit_ticks)
+        return;
+    service_fail(service, &(struct failure){.cause = CAUSE_HANG, .instruction = current->rip});
+}
+
+void sched_tick(void)
+{
+    struct cpu *cpu = cpu_local();
+    uint64_t now = cpu_timestamp();
+
+    if (cpu->context)
+        charge(cpu->context, now - cpu->accounted_ticks, now);
+    cpu->accounted_ticks = now;
+    if (cpu->current)
+        check_hang(cpu->current);
+    replenish(now);
+    thread_deadlines(now);
+    supervise_monitor(now);
+    if (!memory_reap_step())
+        domain_reap_step();
+}
+
+void sched_context_invoke(struct thread *self, struct capability *capability, uint64_t operation)
+{
+    struct sched_context *context = (struct sched_context *)capability->object;
+    uint64_t priority = self->rdi, budget_us = self->rsi, period_us = self->rdx;
+
+    switch (operation) {
+    case SCHED_CONTEXT_SET:
+        if (!(capability->rights & RIGHT_MANAGE)) {
+            thread_status(self, PD_NO_RIGHT);
+            return;
+        }
+        if (priority > PRIORITY_MAXIMUM || budget_us > period_us || period_us > 3600000000ull) {
+            thread_status(self, PD_BAD_ARGUMENT);
+            return;
+        }
+        sched_dequeue(context);
+        forget_exhausted(context);
+        context->exhausted = 0;
+        context->priority = (uint8_t)priority;
+        context->budget_ticks = clock_ns_to_ticks(budget_us * 1000);
+        context->period_ticks = clock_ns_to_ticks(period_us * 1000);
+        context->remaining_ticks = context->budget_ticks;
+        context->replenish_ticks = cpu_timestamp() + context->period_ticks;
+        if (context->thread)
+            sched_enqueue(context);
+        cpu_local()->reschedule = 1;
+        thread_status(self, PD_OK);
+        return;
+    case SCHED_CONTEXT_INFO:
+        thread_result(self, PD_OK, clock_ticks_to_ns(context->consumed_ticks), context->priority, context->queued);
+        return;
+    default:
+        thread_status(self, PD_BAD_OPERATION);
+    }
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Scheduling: who runs, and on whose time.
+ *
+ * The rule. What is queued is a scheduling context, not a thread. Its `thread` is the end of the chain of calls
+ * that it pays for: a call hands the context to the callee, a reply hands it back, and neither touches a queue.
+ * The highest non-empty priority runs, round robin within it. A context whose thread waits for a busy service
+ * stays queued and, when chosen, runs whoever holds that service up (priority inheritance along the chain).
+ */
+#pragma once
+#include "kernel/object.h"
+
+#define PRIORITIES (PRIORITY_MAXIMUM + 1)
+#define TICK_NS 1000000u
+#define SLICE_TICKS 10u
+
+struct thread;
+
+struct sched_context {
+    struct object object;
+    struct thread *thread;
+    struct sched_context *next, *previous; /* in the ring of its priority, while queued */
+    uint8_t priority;
+    uint8_t queued;
+    uint8_t exhausted;                     /* its budget is used up until replenish_ticks */
+    uint32_t slice_ticks;
+    uint64_t budget_ticks, period_ticks;   /* of the time-stamp counter; budget 0: unlimited */
+    uint64_t remaining_ticks, replenish_ticks;
+    uint64_t consumed_ticks;
+    struct sched_context *exhausted_next;
+};
+
+/* What is local to the CPU, reached through %gs. The first fields are known to x86_64/entry.S. */
+struct cpu {
+    struct cpu *self;
+    struct thread *current;
+    uint64_t kernel_stack;
+    uint64_t user_stack;
+    struct sched_context *context; /* that pays for current */
+    uint64_t root;                 /* page table in CR3 */
+    struct thread *fpu_owner;      /* whose FPU registers are in the processor */
+    uint32_t fpu_enabled;          /* CR0.TS is clear */
+    uint32_t reschedule;
+    uint64_t accounted_ticks;      /* up to when time has been charged */
+    uint32_t ready_mask;           /* bit p: ready[p] is not empty */
+    struct sched_context *ready[PRIORITIES];
+};
+
+static inline struct cpu *cpu_local(void)
+{
+    struct cpu *cpu;
+
+    __asm__("movq %%gs:0, %0" : "=r"(cpu));
+    return cpu;
+}
+
+struct sched_context *sched_context_create(struct domain *payer);
+void sched_context_end(struct sched_context *context);
+
+void sched_enqueue(struct sched_context *context);
+void sched_dequeue(struct sched_context *context);
+
+/* The thread to run next, NULL for none; sets the CPU's context. */
+struct thread *schedule(void);
+
+/* Make `next` (NULL: idle) the CPU's current thread: address space and FPU. Returns it. */
+struct thread *switch_to(struct thread *next);
+
+/* Forget that `thread`'s FPU registers are in the processor. */
+void sched_fpu_drop(struct thread *thread);
+
+/* `thread` used the FPU (vector 7). False: no memory for its registers. */
+bool sched_fpu_acquire(struct thread *thread);
+
+/* The periodic tick: charge time, budgets, hangs, deadlines. */
+void sched_tick(void);
+
+struct capability;
+void sched_context_invoke(struct thread *self, struct capability *capability, uint64_t operation);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Services: the unit of restart. A service outlives its incarnations; its portals, bindings and server state
+ * regions name the service, what runs and what is mapped belongs to the incarnation.
+ *
+ * The two flows meet here:
+ *     call    fastpath.c, or call.c -> transaction.c (begin) -> the worker -> transaction.c (commit) -> reply
+ *     crash   failure.c (park, roll back, record) -> the monitor -> restore.c -> the worker recovers -> call.c
+ *
+ * The rule. `acceptor` is the worker if, and only if, a call may begin at this instant: the stage is RUNNING, the
+ * worker is idle, and nothing else is due. `attention` is zero if, and only if, a reply may take the fast path.
+ */
+#pragma once
+#include "kernel/object.h"
+#include "ssr/ssr.h"
+
+struct thread;
+struct capability;
+struct sched_context;
+struct notification;
+struct memory;
+
+#define SERVICE_SEGMENTS 8u
+#define SERVICE_OPENED 8u  /* client regions that one event or recovery may have open or closed but uncommitted */
+#define SERVICE_ANSWERS 8u /* deferred requests that one transaction may answer */
+#define SERVICE_TRACES 8u
+
+/* Reasons for a reply to leave the fast path. */
+#define ATTENTION_STARTING (1u << 0)  /* the reply says "ready" */
+#define ATTENTION_NO_CALLER (1u << 1) /* an event, an unbind, or a caller that died */
+#define ATTENTION_TRANSFER (1u << 2)  /* message or lent pages go back */
+#define ATTENTION_QUEUED (1u << 3)    /* other work is due */
+#define ATTENTION_TRACE (1u << 4)     /* the call is the rerun that a recovery's trace ends with */
+#define ATTENTION_OPENED (1u << 5)    /* other regions or answers belong to the transaction */
+#define ATTENTION_HELPED (1u << 6)    /* it ran on another's time */
+
+enum portal_gate {
+    PORTAL_OPEN,
+    PORTAL_LOST,      /* its region is quarantined */
+    PORTAL_UNBINDING, /* its last transaction is due or under way */
+    PORTAL_CLOSED,    /* gone */
+};
+
+struct ssr {
+    struct object object;
+    struct ssr_memory memory;
+    uint64_t entry[2][SSR_MAX_PAGES]; /* page-table entries that map each copy, clean */
+    struct portal *portal;            /* NULL: a service region */
+    uint64_t commits;
+};
+
+struct portal {
+    struct object object;
+    struct service *service;
+    struct ssr *ssr;         /* NULL: the service keeps nothing per client */
+    uint32_t gate;
+    uint32_t binding;
+    struct domain *client;
+    struct thread *deferred; /* whose request waits for an answer */
+    uint32_t kills;          /* incarnations that died of its present request */
+    uint32_t reserved;
+    struct portal *service_next, *client_next, *unbind_next;
+};
+
+struct segment {
+    uint64_t address;
+    uint32_t pages;
+    uint32_t kind;
+    struct memory *memory;   /* what is mapped */
+    struct memory *pristine; /* what it is restored from */
+    uint32_t pristine_page;
+    uint32_t data_bytes;
+    uint32_t *sums;          /* checksum of each pristine page */
+};
+
+struct answer {
+    struct portal *portal;
+    uint64_t word[3];
+    uint64_t message_bytes; /* in the client's message page already */
+};
+
+struct service {
+    /* the fast path's */
+    struct thread *acceptor;
+    struct thread *caller;  /* whose call is being served, NULL: none or it died */
+    struct portal *portal;  /* whose transaction it is, NULL: an event or a start */
+    struct ssr *region;
+    uint64_t *window;
+    uint32_t attention;
+    uint32_t used_ticks;    /* of this transaction, for the hang limit */
+    struct observed_service *observed;
+    struct thread *worker;
+
+    struct object object;
+    struct domain *domain;
+    struct sched_context *context; /* its own time: start, events, unbind, recovery */
+    uint32_t stage;
+    uint32_t number;
+    uint32_t incarnation;
+    uint32_t hang_limit_ticks;
+    uint32_t ssr_bytes;
+    uint32_t supervisor;           /* it is the monitor */
+    struct ssr_layout layout[2];   /* of client regions, of the service region */
+
+    struct thread *queue_head, *queue_tail; /* callers that wait, in order */
+    struct thread *lender;         /* whose pages are mapped in the lend window */
+    uint32_t lent_pages;
+    uint32_t operation;            /* of the present request */
+    struct notification *notification;
+    uint64_t pending_events, taken_events;
+    struct portal *unbinding;      /* list of last transactions due */
+    struct portal *closing;        /* whose last transaction is under way */
+    struct portal *portals;        /* all, by ascending binding number */
+    struct portal *portals_tail;
+    uint32_t portal_count, next_binding;
+
+    struct ssr *open;              /* mapped by OPEN_SSR */
+    struct ssr *opened[SERVICE_OPENED + 2]; /* and the caller's own, and the service region */
+    uint32_t written[SERVICE_OPENED + 2];
+    uint32_t opened_count;
+    uint32_t answer_count;
+    struct answer answers[SERVICE_ANSWERS];
+
+    struct segment segments[SERVICE_SEGMENTS];
+    uint32_t segment_count;
+    uint32_t restore_segment, restore_page;
+    uint64_t outbox_first_entry;
+    struct memory *outbox;
+    uint64_t entry_fresh, entry_recovered, stack_top;
+
+    struct notification *supervisor_notification;
+    uint64_t supervisor_bit;
+    uint64_t record_count;         /* ever made */
+    uint64_t failed_ticks;         /* when the oldest record that nobody acknowledged was made, 0: none */
+    struct fault_record records[FAULT_RECORDS];
+    struct recovery_record traces[SERVICE_TRACES];
+    uint64_t trace_count;
+    struct thread *traced;         /* the parked caller whose reply ends the trace */
+    uint32_t tracing;
+};
+
+_Static_assert(sizeof(struct service) <= 4096, "a service object is one page at most");
+
+static inline struct service *service_of(struct object *object)
+{
+    return container_of(object, struct service, object);
+}
+
+extern struct observed_service observed_services[OBSERVED_SERVICES];
+
+/* ---- service.c: making, binding, invoking ---- */
+struct service *service_create(struct domain *payer, struct domain *domain, uint32_t ssr_bytes,
+                               uint32_t region_bytes, uint32_t outbox_pages, uint32_t hang_limit_us, int64_t *status);
+int64_t service_bind(struct service *service, struct domain *client, uint64_t slot, uint32_t badge, uint64_t *binding);
+void service_unbind(struct portal *portal);
+struct portal *service_portal(struct service *service, uint64_t binding);
+void service_set_stage(struct service *service, uint32_t stage);
+void service_invoke(struct thread *self, struct capability *capability, uint64_t operation);
+/* Free what a binding keeps and take it off the list of its service: after its last transaction. */
+void portal_close(struct portal *portal);
+struct ssr *ssr_create(struct domain *payer, uint32_t bytes, const struct ssr_layout *layout);
+void ssr_free(struct ssr *ssr);
+void ssr_invoke(struct thread *self, struct capability *capability, uint64_t operation);
+
+/* ---- call.c: the slow half of the call flow ---- */
+/* The running transaction's worker leaves the CPU's present address space or window: make the next switch reload. */
+void window_changed(struct service *service);
+struct thread *call_slow(struct thread *self, struct portal *portal, uint64_t operation);
+struct thread *reply_slow(struct thread *worker);
+/* The worker is free: begin what is due. */
+void service_next(struct service *service);
+/* `caller` waits at the end of the queue; it keeps its request. */
+void service_enqueue(struct service *service, struct thread *caller);
+void service_event(struct service *service, uint64_t bits);
+/* Wake `caller` from its call with this outcome. */
+void call_finish(struct thread *caller, int64_t status, uint64_t word0);
+/* `caller` died in its call. */
+void call_abandon(struct thread *caller);
+
+/* ---- transaction.c ---- */
+/* Lend the client's region and its pages. PD_OK, or why the caller cannot be served: PD_LOST, PD_BAD_ADDRESS. */
+int64_t transaction_begin(struct service *service, struct portal *portal, struct thread *caller);
+bool transaction_open_region(struct service *service);
+int64_t transaction_open(struct service *service, struct ssr *ssr);
+void transaction_close(struct service *service);
+/* Seal and publish everything that was written. False: a check failed, nothing has changed. */
+bool transaction_commit(struct service *service);
+void transaction_rollback(struct service *service);
+int64_t transfer_lend(struct service *service, struct thread *caller);
+void transfer_unlend(struct service *service);
+bool transfer_valid(const struct thread *caller);
+
+/* ---- failure.c: the first half of the crash flow ---- */
+struct failure {
+    uint32_t cause;  /* CAUSE_* */
+    uint32_t vector; /* of an exception */
+    uint64_t instruction, address, error_code;
+    uint64_t code;   /* of a panic */
+};
+void service_fail(struct service *service, const struct failure *failure);
+/* The kernel's one fixed rule: called at each tick. */
+void supervise_monitor(uint64_t now_ticks);
+void service_give_up(struct service *service);
+/* Tell the failure flow of a service that has got its number. */
+void service_register(struct service *service);
+/* Called when a service is given up; empty, for observers outside the machine to hook. */
+void service_lost(const struct service *service);
+
+/* ---- restore.c: the second half ---- */
+int64_t segment_add(struct service *service, const struct segment *wanted);
+/* One bounded step; *remaining is 0 when done. False: no good copy of a code or data page is left. */
+bool service_restore_step(struct service *service, uint64_t *remaining);
+void service_restart(struct service *service, uint64_t entry, uint32_t stage);
+
+/* ---- trace.c ---- */
+struct recovery_record *trace_begin(struct service *service, const struct failure *failure);
+struct recovery_record *trace_current(struct service *service);
+void trace_end(struct service *service);
+void trace_recovery_complete(const struct recovery_record *record);

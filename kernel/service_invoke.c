@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations on services, for the three who hold capabilities for one: its maker (MANAGE, GRANT), the service
+ * itself (SERVE) and the monitor (SUPERVISE). Rule: a command that does not fit the stage answers PD_BAD_STAGE and
+ * changes nothing, so that a restarted monitor may give it again. */
+#include "kernel/capability.h"
+#include "kernel/domain.h"
+#include "kernel/notification.h"
+#include "kernel/thread.h"
+#include "kernel/transaction.h"
+#include "kernel/x86_64/cpu.h"
+
+
+/* ---- making ---- */
+
+static int64_t add_segment(struct thread *self, struct service *service)
+{
+    struct segment segment = {.address = self->rdi, .pages = (uint32_t)self->rsi, .kind = (uint32_t)self->rdx,
+                              .pristine_page = (uint32_t)self->r8, .data_bytes = (uint32_t)self->r9};
+    struct capability *source = capability_at(&self->domain->table, self->r10);
+    uint64_t image_pages = (self->r9 + PAGE_BYTES - 1) / PAGE_BYTES;
+
+    if (service->stage != STAGE_UNUSED)
+        return PD_BAD_STAGE;
+    if (!self->rsi || self->rsi > MEMORY_MAX_PAGES || self->rdx > SEGMENT_SCRATCH || image_pages > self->rsi)
+        return PD_BAD_ARGUMENT;
+    if (segment.kind == SEGMENT_ZERO || segment.kind == SEGMENT_SCRATCH)
+        return self->r9 ? PD_BAD_ARGUMENT : segment_add(service, &segment);
+    if (source->type != OBJECT_MEMORY)
+        return source->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE;
+    segment.pristine = (struct memory *)source->object;
+    if (!segment.pristine->physical || self->r8 + image_pages > segment.pristine->pages || self->rsi > 1024)
+        return PD_BAD_ARGUMENT;
+    return segment_add(service, &segment);
+}
+
+static int64_t set_entries(struct thread *self, struct service *service)
+{
+    if (service->stage != STAGE_UNUSED)
+        return PD_BAD_STAGE;
+    if (self->rdi >= USER_END || self->rsi >= USER_END || self->rdx >= USER_END)
+        return PD_BAD_ADDRESS;
+    service->entry_fresh = self->rdi;
+    service->entry_recovered = self->rsi;
+    service->stack_top = self->rdx;
+    return PD_OK;
+}
+
+static bool range_valid(const struct ssr_range *range, uint32_t bytes)
+{
+    uint32_t width = range->width_bytes;
+    uint64_t last = range->offset + (uint64_t)(range->count - 1) * range->stride;
+
+    return (width == 1 || width == 2 || width == 4 || width == 8) && range->count && range->offset % width == 0 &&
+           range->stride % width == 0 && last + width <= bytes;
+}
+
+static int64_t set_ranges(struct thread *self, struct service *service)
+{
+    const struct ssr_range *ranges = self->message;
+    uint32_t bytes = self->rsi ? (service->region ? service->region->memory.bytes : 0) : service->ssr_bytes;
+    struct ssr_layout *layout = &service->layout[self->rsi & 1];
+    uint32_t checked = 0;
+
+    if (service->stage != STAGE_UNUSED || service->portals)
+        return PD_BAD_STAGE;
+    if (self->rsi > 1)
+        return PD_BAD_ARGUMENT;
+    if (self->rdi > SSR_RANGES_MAXIMUM)
+        return PD_TOO_LARGE;
+    for (uint64_t i = 0; i < self->rdi; i++) {
+        if (!range_valid(&ranges[i], bytes))
+            return PD_BAD_ARGUMENT;
+        checked += ranges[i].count;
+    }
+    if (checked > SSR_RANGE_COUNT_MAXIMUM)
+        return PD_TOO_LARGE;
+    __builtin_memcpy(layout->ranges, ranges, self->rdi * sizeof(ranges[0]));
+    layout->count = (uint32_t)self->rdi;
+    if (self->rsi)
+        service->region->memory.layout = layout->count ? layout : NULL;
+    return PD_OK;
+}
+
+static int64_t start(struct service *service)
+{
+    if (service->stage != STAGE_UNUSED || !service->entry_fresh)
+        return PD_BAD_STAGE;
+    service_restart(service, service->entry_fresh, service->supervisor ? STAGE_RUNNING : STAGE_FRESH_START);
+    return PD_OK;
+}
+
+static int64_t bind_notification(struct thread *self, struct service *service)
+{
+    struct capability *argument = capability_at(&self->domain->table, self->rdi);
+    struct notification *notification = (struct notification *)argument->object;
+
+    if (argument->type != OBJECT_NOTIFICATION)
+        return argument->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE;
+    if (service->notification || notification->service || notification->waiters)
+        return PD_BUSY;
+    service->notification = notification;
+    notification->service = service;
+    object_hold(&notification->object);
+    object_hold(&service->object);
+    return PD_OK;
+}
+
+static int64_t set_identity(struct thread *self, struct service *service)
+{
+    if (!self->rdi || self->rdi >= OBSERVED_SERVICES || self->r10 > 1)
+        return PD_BAD_ARGUMENT;
+    if (service->number || observed_services[self->rdi].name[0] || service->stage != STAGE_UNUSED)
+        return PD_BUSY;
+    service->number = (uint32_t)self->rdi;
+    service->supervisor = (uint32_t)self->r10;
+    service->observed = &observed_services[self->rdi];
+    __builtin_memcpy(service->observed->name, (uint64_t[2]){self->rsi, self->rdx}, sizeof(service->observed->name));
+    service_register(service);
+    return PD_OK;
+}
+
+static int64_t set_scheduling(struct thread *self, struct service *service)
+{
+    bool queued = service->context->queued;
+
+    if (self->rdi > PRIORITY_MAXIMUM)
+        return PD_BAD_ARGUMENT;
+    sched_dequeue(service->context);
+    service->context->priority = (uint8_t)self->rdi;
+    if (queued)
+        sched_enqueue(service->context);
+    return PD_OK;
+}
+
+static void make(struct thread *self, struct service *service, uint64_t operation)
+{
+    switch (operation) {
+    case SERVICE_ADD_SEGMENT:
+        thread_status(self, add_segment(self, service));
+        return;
+    case SERVICE_SET_ENTRIES:
+        thread_status(self, set_entries(self, service));
+        return;
+    case SERVICE_SET_RANGES:
+        thread_status(self, set_ranges(self, service));
+        return;
+    case SERVICE_START:
+        thread_status(self, start(service));
+        return;
+    case SERVICE_BIND_NOTIFICATION:
+        thread_status(self, bind_notification(self, service));
+        return;
+    case SERVICE_SET_IDENTITY:
+        thread_status(self, set_identity(self, service));
+        return;
+    default:
+        thread_status(self, set_scheduling(self, service));
+    }
+}
+
+/* ---- binding ---- */
+
+static void bind(struct thread *self, struct service *service)
+{
+    struct capability *client = capability_at(&self->domain->table, self->rdi);
+    uint64_t binding = 0;
+    int64_t status;
+
+    if (client->type != OBJECT_DOMAIN)
+        status = client->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE;
+    else if (!(client->rights & RIGHT_MANAGE))
+        status = PD_NO_RIGHT;
+    else if (service->stage == STAGE_UNUSED)
+        status = PD_BAD_STAGE;
+    else
+        status = service_bind(service, (struct domain *)client->object, self->rsi, (uint32_t)self->rdx, &binding);
+    thread_result(self, status, binding, 0, 0);
+}
+
+static void grant(struct thread *self, struct service *service, uint64_t operation)
+{
+    struct portal *portal;
+
+    if (operation == SERVICE_BIND) {
+        bind(self, service);
+        return;
+    }
+    portal = service_portal(service, self->rdi);
+    thread_status(self, portal ? PD_OK : PD_BAD_ARGUMENT);
+    if (portal)
+        service_unbind(portal);
+}
+
+/* ---- serving ---- */
+
+static uint64_t binding_flags(const struct service *service, const struct portal *portal)
+{
+    uint64_t flags = 0;
+
+    if (portal->gate == PORTAL_LOST)
+        flags |= BINDING_QUARANTINED;
+    if (portal->gate == PORTAL_UNBINDING)
+        flags |= BINDING_UNBINDING;
+    if (portal->deferred)
+        flags |= BINDING_DEFERRED;
+    for (const struct thread *thread = service->queue_head; thread; thread = thread->queue_next)
+        if (thread->portal == portal)
+            flags |= BINDING_PARKED;
+    return flags;
+}
+
+static void enumerate(struct thread *self, struct service *service)
+{
+    struct portal *portal = service->portals;
+
+    for (uint64_t i = 0; portal && i < self->rdi; i++)
+        portal = portal->service_next;
+    if (portal)
+        thread_result(self, PD_OK, portal->binding, binding_flags(service, portal), 0);
+    else
+        thread_status(self, PD_BAD_ARGUMENT);
+}
+
+static int64_t open_ssr(struct thread *self, struct service *service)
+{
+    struct portal *portal = service_portal(service, self->rdi);
+
+    if (service->portal)
+        return PD_BAD_STAGE;
+    if (!portal || !portal->ssr)
+        return PD_BAD_ARGUMENT;
+    if (portal->gate == PORTAL_LOST)
+        return PD_LOST;
+    return transaction_open(service, portal->ssr);
+}
+
+static int64_t close_ssr(struct service *service)
+{
+    if (!service->open)
+        return PD_BAD_STAGE;
+    transaction_close(service);
+    /* Recovery opens as many as there are, so it commits them one by one; what it writes is safe to write again. */
+    if (service->stage == STAGE_RECOVERING && !transaction_commit(service))
+        service_fail(service, &(struct failure){.cause = CAUSE_CHECK, .instruction = service->worker->rip});
+    return PD_OK;
+}
+
+static int64_t quarantine(struct thread *self, struct service *service)
+{
+    struct portal *portal = service_portal(service, self->rdi);
+
+    if (!portal || !portal->ssr)
+        return PD_BAD_ARGUMENT;
+    if (service->open == portal->ssr)
+        transaction_close(service);
+    portal->ssr->memory.quarantined = 1;
+    if (portal->gate == PORTAL_OPEN)
+        portal->gate = PORTAL_LOST;
+    return PD_OK;
+}
+
+static int64_t answer(struct thread *self, struct service *service)
+{
+    struct portal *portal = service_portal(service, self->rdi);
+    struct answer *answer = &service->answers[service->answer_count];
+
+    if (!portal || self->r8 > MESSAGE_BYTES)
+        return PD_BAD_ARGUMENT;
+    if (!portal->deferred)
+        return PD_AGAIN;
+    if (service->answer_count == SERVICE_ANSWERS)
+        return PD_BUSY;
+    *answer = (struct answer){.portal = portal, .word = {self->rsi, self->rdx, self->r10}, .message_bytes = self->r8};
+    if (self->r8)
+        words_copy(portal->deferred->message, self->message, (self->r8 + 7) / 8);
+    service->answer_count++;
+    service->attention |= ATTENTION_OPENED;
+    return PD_OK;
+}
+
+static void deferred(struct thread *self, struct service *service)
+{
+    struct portal *portal = service_portal(service, self->rdi);
+    struct thread *waiter = portal ? portal->deferred : NULL;
+
+    if (!waiter) {
+        thread_status(self, portal ? PD_AGAIN : PD_BAD_ARGUMENT);
+        return;
+    }
+    thread_result(self, PD_OK, (waiter->rax & UINT32_MAX) >> INVOKE_OPERATION_SHIFT, waiter->rdi, waiter->rsi);
+    self->r10 = waiter->rdx;
+}
+
+static void serve(struct thread *self, struct service *service, uint64_t operation)
+{
+    if (self->service != service) {
+        thread_status(self, PD_NO_RIGHT);
+        return;
+    }
+    switch (operation) {
+    case SERVICE_OPEN_SSR:
+        thread_status(self, open_ssr(self, service));
+        return;
+    case SERVICE_CLOSE_SSR:
+        thread_status(self, PD_OK);
+        thread_status(self, close_ssr(service));
+        return;
+    case SERVICE_ENUMERATE:
+        enumerate(self, service);
+        return;
+    case SERVICE_ANSWER:
+        thread_status(self, answer(self, service));
+        return;
+    case SERVICE_DEFERRED:
+        deferred(self, service);
+        return;
+    default:
+        service_fail(service, &(struct failure){.cause = CAUSE_PANIC, .code = self->rdi, .instruction = self->rip});
+    }
+}
+
+/* ---- supervising ---- */
+
+static void record(struct thread *self, struct service *service)
+{
+    uint64_t kept = service->record_count < FAULT_RECORDS ? service->record_count : FAULT_RECORDS;
+
+    if (self->rdi >= kept) {
+        thread_status(self, PD_BAD_ARGUMENT);
+        return;
+    }
+    __builtin_memcpy(self->message, &service->records[(service->record_count - 1 - self->rdi) % FAULT_RECORDS],
+                     sizeof(struct fault_record));
+    thread_status(self, PD_OK);
+}
+
+static void trace(struct thread *self, struct service *service)
+{
+    uint64_t kept = service->trace_count < SERVICE_TRACES - 1 ? service->trace_count : SERVICE_TRACES - 1;
+
+    if (self->rdi >= kept) {
+        thread_status(self, PD_BAD_ARGUMENT);
+        return;
+    }
+    __builtin_memcpy(self->message, &service->traces[(service->trace_count - 1 - self->rdi) % SERVICE_TRACES],
+                     sizeof(struct recovery_record));
+    thread_status(self, PD_OK);
+}
+
+static void restore(struct thread *self, struct service *service)
+{
+    uint64_t remaining = 0;
+
+    if (service->stage != STAGE_FAILED && service->stage != STAGE_RESTORING) {
+        thread_status(self, PD_BAD_STAGE);
+        return;
+    }
+    if (!service_restore_step(service, &remaining)) {
+        service_give_up(service);
+        thread_status(self, PD_LOST);
+        return;
+    }
+    thread_result(self, PD_OK, remaining, 0, 0);
+}
+
+static int64_t restart(struct thread *self, struct service *service)
+{
+    if (service->stage != STAGE_RESTORING || service->restore_segment < service->segment_count)
+        return PD_BAD_STAGE;
+    if (self->rdi > RESTART_FRESH)
+        return PD_BAD_ARGUMENT;
+    service->failed_ticks = 0;
+    service_restart(service, self->rdi == RESTART_FRESH ? service->entry_fresh : service->entry_recovered,
+                    STAGE_RECOVERING);
+    return PD_OK;
+}
+
+static int64_t poison(struct thread *self, struct service *service)
+{
+    struct portal *portal = service_portal(service, self->rdi);
+
+    if (service->stage != STAGE_FAILED && service->stage != STAGE_RESTORING)
+        return PD_BAD_STAGE;
+    if (!portal)
+        return PD_BAD_ARGUMENT;
+    portal->kills = 0;
+    for (struct thread *thread = service->queue_head; thread; thread = thread->queue_next) {
+        if (thread->portal == portal) {
+            if (service->traced == thread)
+                service->traced = NULL;
+            call_finish(thread, PD_POISON, FATE_NOT_DONE);
+            return PD_OK;
+        }
+    }
+    return PD_AGAIN;
+}
+
+static int64_t crash(struct service *service)
+{
+    if (service->stage != STAGE_RUNNING && service->stage != STAGE_RECOVERING)
+        return PD_BAD_STAGE;
+    service_fail(service, &(struct failure){.cause = CAUSE_KILL, .instruction = service->worker->rip});
+    return PD_OK;
+}
+
+static int64_t set_supervisor(struct thread *self, struct service *service)
+{
+    struct capability *argument = capability_at(&self->domain->table, self->rdi);
+
+    if (argument->type != OBJECT_NOTIFICATION)
+        return argument->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE;
+    if (service->supervisor_notification)
+        object_release(&service->supervisor_notification->object);
+    service->supervisor_notification = (struct notification *)argument->object;
+    service->supervisor_bit = self->rsi;
+    object_hold(argument->object);
+    return PD_OK;
+}
+
+static void supervise(struct thread *self, struct service *service, uint64_t operation)
+{
+    switch (operation) {
+    case SERVICE_RECORD:
+        record(self, service);
+        return;
+    case SERVICE_RESTORE:
+        restore(self, service);
+        return;
+    case SERVICE_RESTART:
+        thread_status(self, restart(self, service));
+        return;
+    case SERVICE_POISON:
+        thread_status(self, poison(self, service));
+        return;
+    case SERVICE_GIVE_UP:
+        thread_status(self, PD_OK);
+        if (service->stage != STAGE_GIVEN_UP)
+            service_give_up(service);
+        return;
+    case SERVICE_CRASH:
+        thread_status(self, PD_OK); /* the caller may be the monitor that it crashes */
+        if (crash(service) != PD_OK)
+            thread_status(self, PD_BAD_STAGE);
+        return;
+    case SERVICE_TRACE:
+        trace(self, service);
+        return;
+    case SERVICE_STATS:
+        thread_result(self, PD_OK, service->stage, service->incarnation,
+                      service->incarnation ? service->incarnation - 1 : 0);
+        self->r10 = service->portal_count;
+        return;
+    case SERVICE_SET_SUPERVISOR:
+        thread_status(self, set_supervisor(self, service));
+        return;
+    default: /* SERVICE_ACKNOWLEDGE */
+        thread_status(self, self->rdi && self->rdi <= service->record_count ? PD_OK : PD_BAD_ARGUMENT);
+        if (self->rdi == service->record_count)
+            service->failed_ticks = 0;
+    }
+}
+
+void service_invoke(struct thread *self, struct capability *capability, uint64_t operation)
+{
+    struct service *service = service_of(capability->object);
+    uint8_t rights = capability->rights, needed;
+    bool making = operation >= SERVICE_ADD_SEGMENT && operation <= SERVICE_START;
+
+    making |= operation == SERVICE_BIND_NOTIFICATION || operation == SERVICE_SET_IDENTITY ||
+              operation == SERVICE_SET_SCHEDULING;
+    if (making)
+        needed = RIGHT_MANAGE;
+    else if (operation == SERVICE_BIND || operation == SERVICE_UNBIND)
+        needed = RIGHT_GRANT;
+    else if (operation == SERVICE_QUARANTINE)
+        needed = RIGHT_SERVE | RIGHT_SUPERVISE;
+    else if (operation >= SERVICE_OPEN_SSR && operation <= SERVICE_DEFERRED)
+        needed = RIGHT_SERVE;
+    else if (operation >= SERVICE_RECORD && operation <= SERVICE_ACKNOWLEDGE)
+        needed = RIGHT_SUPERVISE;
+    else {
+        thread_status(self, PD_BAD_OPERATION);
+        return;
+    }
+    if (!(rights & needed))
+        thread_status(self, PD_NO_RIGHT);
+    else if (operation == SERVICE_QUARANTINE)
+        thread_status(self, quarantine(self, service));
+    else if (needed == RIGHT_MANAGE)
+        make(self, service, operation);
+    else if (needed == RIGHT_GRANT)
+        grant(self, service, operation);
+    else if (needed == RIGHT_SERVE)
+        serve(self, service, operation);
+    else
+        supervise(self, service, operation);
+}
+
+void ssr_invoke(struct thread *self, struct capability *capability, uint64_t operation)
+{
+    struct ssr *ssr = (struct ssr *)capability->object;
+
+    if (operation == SSR_INFO)
+        thread_result(self, PD_OK, ssr->memory.bytes, ssr->commits, ssr->memory.repairs);
+    else
+        thread_status(self, PD_BAD_OPERATION);
+}

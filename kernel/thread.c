@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads: see thread.h. */
+#include "kernel/thread.h"
+#include "kernel/capability.h"
+#include "kernel/domain.h"
+#include "kernel/frame.h"
+#include "kernel/notification.h"
+#include "kernel/service.h"
+#include "kernel/x86_64/clock.h"
+#include "kernel/x86_64/cpu.h"
+#include "kernel/x86_64/log.h"
+#include "kernel/x86_64/mmu.h"
+
+#define SYSCALL_INSTRUCTION_BYTES 2
+#define LOG_BYTES_MAXIMUM 200u
+#define MESSAGE_ENTRY ((WINDOW_MESSAGE - WINDOW_SSR) / PAGE_BYTES)
+
+static struct thread *deadlines; /* ascending */
+
+void thread_repeat_call(struct thread *self)
+{
+    self->rip -= SYSCALL_INSTRUCTION_BYTES;
+}
+
+/* A message page for one more thread of `domain`, mapped in its window. */
+static bool message_page_make(struct domain *domain, struct thread *thread)
+{
+    uint64_t frame;
+
+    while (thread->message_index < DOMAIN_THREADS && domain->message_pages & 1u << thread->message_index)
+        thread->message_index++;
+    if (thread->message_index == DOMAIN_THREADS)
+        return false;
+    frame = frame_allocate_zeroed(domain);
+    if (!frame)
+        return false;
+    domain->message_pages |= 1u << thread->message_index;
+    domain->window[MESSAGE_ENTRY + thread->message_index] =
+        frame | PTE_PRESENT | PTE_WRITABLE | PTE_USER | PTE_NO_EXECUTE;
+    thread->message = physical_to_pointer(frame);
+    return true;
+}
+
+static void message_page_free(struct domain *domain, struct thread *thread)
+{
+    if (!thread->message)
+        return;
+    domain->message_pages &= ~(1u << thread->message_index);
+    domain->window[MESSAGE_ENTRY + thread->message_index] = 0;
+    frame_free(domain, pointer_to_physical(thread->message));
+    thread->message = NULL;
+}
+
+struct thread *thread_create(struct domain *domain)
+{
+    struct thread *thread = kernel_allocate(domain, sizeof(*thread));
+
+    if (!thread)
+        return NULL;
+    if (!message_page_make(domain, thread)) {
+        kernel_free(domain, thread, sizeof(*thread));
+        return NULL;
+    }
+    thread->object = (struct object){.type = OBJECT_THREAD, .references = 1, .payer = domain};
+    object_hold(&domain->object);
+    thread->domain = domain;
+    thread->domain_next = domain->threads;
+    domain->threads = thread;
+    domain->thread_count++;
+    return thread;
+}
+
+void thread_prepare(struct thread *thread, uint64_t entry, uint64_t stack, uint64_t argument)
+{
+    words_zero(thread, offsetof(struct thread, domain) / 8);
+    thread->rip = entry;
+    thread->rsp = stack;
+    thread->rdi = argument;
+    thread->rsi = WINDOW_MESSAGE + (uint64_t)thread->message_index * PAGE_BYTES;
+    thread->rflags = RFLAGS_IF | 2;
+    thread->resume_all = 1;
+}
+
+void thread_wake(struct thread *thread)
+{
+    thread_cancel_deadline(thread);
+    thread->state = THREAD_RUNNABLE;
+    if (thread->context) {
+        thread->context->thread = thread;
+        sched_enqueue(thread->context);
+    }
+}
+
+void thread_wait(struct thread *thread, uint64_t deadline_ns)
+{
+    struct thread **link = &deadlines;
+
+    thread->state = THREAD_WAITING;
+    if (thread->context)
+        sched_dequeue(thread->context);
+    if (!deadline_ns)
+        return;
+    thread->deadline_ticks = clock_ns_to_ticks(deadline_ns) | 1;
+    while (*link && (*link)->deadline_ticks <= thread->deadline_ticks)
+        link = &(*link)->deadline_next;
+    thread->deadline_next = *link;
+    *link = thread;
+}
+
+void thread_cancel_deadline(struct thread *thread)
+{
+    struct thread **link = &deadlines;
+
+    if (!thread->deadline_ticks)
+        return;
+    while (*link != thread)
+        link = &(*link)->deadline_next;
+    *link = thread->deadline_next;
+    thread->deadline_ticks = 0;
+}
+
+void thread_deadlines(uint64_t now_ticks)
+{
+    while (deadlines && deadlines->deadline_ticks <= now_ticks) {
+        struct thread *thread = deadlines;
+
+        thread_status(thread, thread->waiting_for ? PD_TIMEOUT : PD_OK);
+        if (thread->waiting_for)
+            notification_forget(thread->waiting_for, thread);
+        thread_wake(thread);
+    }
+}
+
+static void leave_domain(struct thread *thread)
+{
+    struct thread **link = &thread->domain->threads;
+
+    while (*link && *link != thread)
+        link = &(*link)->domain_next;
+    if (!*link)
+        return;
+    *link = thread->domain_next;
+    thread->domain->thread_count--;
+}
+
+void thread_end(struct thread *thread)
+{
+    struct sched_context *context = thread->context;
+
+    thread->object.dead = 1;
+    if (thread->state == THREAD_CALLING || thread->state == THREAD_QUEUED || thread->state == THREAD_DEFERRED)
+        call_abandon(thread);
+    if (thread->waiting_for)
+        notification_forget(thread->waiting_for, thread);
+    thread_cancel_deadline(thread);
+    sched_fpu_drop(thread);
+    if (thread->fpu)
+        kernel_free(thread->domain, thread->fpu, 512);
+    thread->fpu = NULL;
+    if (thread->service && thread->service->worker == thread)
+        thread->service->worker = NULL;
+    if (context && context->thread == thread) {
+        context->thread = NULL;
+        sched_dequeue(context);
+    }
+    thread->context = NULL;
+    thread->state = THREAD_STOPPED;
+    if (cpu_local()->current == thread) {
+        cpu_local()->current = NULL;
+        cpu_local()->reschedule = 1;
+    }
+    leave_domain(thread);
+    message_page_free(thread->domain, thread);
+}
+
+void __attribute__((noinline)) bench_mark_hook(uint64_t mark)
+{
+    __asm__ volatile("" : : "r"(mark) : "memory");
+}
+
+static void log_message(struct thread *self, uint64_t bytes)
+{
+    char line[LOG_BYTES_MAXIMUM + 1];
+    const char *message = self->message;
+
+    if (bytes > LOG_BYTES_MAXIMUM) {
+        thread_status(self, PD_BAD_ARGUMENT);
+        return;
+    }
+    for (uint64_t i = 0; i < bytes; i++)
+        line[i] = message[i] < ' ' || message[i] > '~' ? '?' : message[i];
+    line[bytes] = 0;
+    log_line("%s", line);
+    thread_status(self, PD_OK);
+}
+
+/* Operations that a thread may do to itself only. */
+static void invoke_self(struct thread *self, uint64_t operation)
+{
+    thread_status(self, PD_OK);
+    switch (operation) {
+    case THREAD_YIELD:
+        if (self->context) {
+            sched_dequeue(self->context);
+            sched_enqueue(self->context);
+        }
+        cpu_local()->reschedule = 1;
+        return;
+    case THREAD_SLEEP_UNTIL:
+        if (self->service && !self->service->supervisor)
+            thread_status(self, PD_BAD_STAGE);
+        else if (clock_ns_to_ticks(self->rdi) > cpu_timestamp())
+            thread_wait(self, self->rdi);
+        return;
+    case THREAD_MARK:
+        bench_mark_hook(self->rdi);
+        return;
+    default:
+        log_message(self, self->rdi);
+    }
+}
+
+static void start(struct thread *self, struct thread *thread)
+{
+    if (thread->state != THREAD_STOPPED || thread->service) {
+        thread_status(self, PD_BUSY);
+    } else if (self->rdi >= USER_END || self->rsi >= USER_END) {
+        thread_status(self, PD_BAD_ADDRESS);
+    } else {
+        thread_prepare(thread, self->rdi, self->rsi, self->rdx);
+        thread_status(self, PD_OK);
+        thread_wake(thread);
+    }
+}
+
+static void bind_context(struct thread *self, struct thread *thread)
+{
+    struct capability *argument = capability_at(&self->domain->table, self->rdi);
+    struct sched_context *context = (struct sched_context *)argument->object;
+
+    if (argument->type != OBJECT_SCHED_CONTEXT) {
+        thread_status(self, argument->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE);
+    } else if (!(argument->rights & RIGHT_MANAGE)) {
+        thread_status(self, PD_NO_RIGHT);
+    } else if (context->object.dead) {
+        thread_status(self, PD_DEAD);
+    } else if (context->thread || thread->context || thread->service || thread->object.dead) {
+        thread_status(self, PD_BUSY);
+    } else {
+        thread->context = context;
+        context->thread = thread;
+        if (thread->state == THREAD_RUNNABLE)
+            sched_enqueue(context);
+        thread_status(self, PD_OK);
+    }
+}
+
+void thread_invoke(struct thread *self, struct capability *capability, uint64_t operation)
+{
+    struct thread *thread = thread_of(capability->object);
+
+    if (operation >= THREAD_YIELD && operation <= THREAD_LOG) {
+        if (thread == self)
+            invoke_self(self, operation);
+        else
+            thread_status(self, PD_BAD_ARGUMENT);
+        return;
+    }
+    if (operation == THREAD_INFO) {
+        thread_result(self, PD_OK, thread->state, thread->rip, 0);
+        return;
+    }
+    if (!(capability->rights & RIGHT_MANAGE)) {
+        thread_status(self, PD_NO_RIGHT);
+        return;
+    }
+    switch (operation) {
+    case THREAD_START:
+        start(self, thread);
+        return;
+    case THREAD_BIND_SCHED_CONTEXT:
+        bind_context(self, thread);
+        return;
+    case THREAD_STOP:
+        if (thread->service) {
+            thread_status(self, PD_BUSY);
+            return;
+        }
+        thread_status(self, PD_OK);
+        object_destroy(&thread->object);
+        return;
+    default:
+        thread_status(self, PD_BAD_OPERATION);
+    }
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* Transactions: begin, commit, roll back, in full generality. The fast path does the same for the common case.
+ *
+ * Rule: a commit first seals everything that was written (which may fail and has no effect that counts), then
+ * publishes all of it without a chance to fail or to be interrupted: that is the one flip. A rollback leaves
+ * every region as the last commit left it.
+ */
+#include "kernel/transaction.h"
+#include "kernel/domain.h"
+#include "kernel/notification.h"
+#include "kernel/thread.h"
+
+/* ---- lent pages ---- */
+
+static uint32_t lend_pages(const struct thread *caller)
+{
+    return (uint32_t)(caller->r8 >> TRANSFER_LEND_SHIFT & TRANSFER_LEND_MASK);
+}
+
+bool transfer_valid(const struct thread *caller)
+{
+    uint64_t descriptor = caller->r8, pages = lend_pages(caller);
+    uint64_t known = TRANSFER_MESSAGE_BYTES_MASK | (uint64_t)TRANSFER_LEND_MASK << TRANSFER_LEND_SHIFT |
+                     TRANSFER_LEND_IN | TRANSFER_LEND_OUT;
+    bool in = descriptor & TRANSFER_LEND_IN, out = descriptor & TRANSFER_LEND_OUT;
+
+    if (descriptor & ~known || (descriptor & TRANSFER_MESSAGE_BYTES_MASK) > MESSAGE_BYTES)
+        return false;
+    if (!pages)
+        return !in && !out;
+    return in != out && pages <= LEND_PAGES && caller->r9 % PAGE_BYTES == 0 && caller->r9 < USER_END &&
+           caller->r9 + pages * PAGE_BYTES <= USER_END;
+}
+
+/* Lending what is itself borrowed for a transaction would hide writes from its commit. */
+static bool lendable(uint64_t address)
+{
+    return address < WINDOW_SSR || address >= WINDOW_LEND;
+}
+
+/* The caller's entry for `address`, with the page made present and writable as needed. */
+static int64_t lend_entry(struct thread *caller, uint64_t address, bool out, uint64_t **found)
+{
+    uint64_t wanted = PTE_PRESENT | PTE_USER | (out ? PTE_WRITABLE : 0);
+    uint64_t *entry = mmu_entry(caller->domain->root, address, false, NULL);
+
+    if (!entry || (*entry & wanted) != wanted) {
+        int64_t status = domain_resolve(caller->domain, address, out ? RIGHT_USE | RIGHT_WRITE : RIGHT_USE);
+
+        if (status != PD_OK)
+            return status;
+        entry = mmu_entry(caller->domain->root, address, false, NULL);
+    }
+    *found = entry;
+    return PD_OK;
+}
+
+int64_t transfer_lend(struct service *service, struct thread *caller)
+{
+    bool out = caller->r8 & TRANSFER_LEND_OUT;
+    uint32_t pages = lend_pages(caller);
+    uint64_t *slot = service->window + WINDOW_LEND_ENTRY;
+    uint64_t rights = PTE_PRESENT | PTE_USER | PTE_NO_EXECUTE | (out ? PTE_WRITABLE : 0);
+
+    if (!pages)
+        return PD_OK;
+    service->lender = caller;
+    object_hold(&caller->object);
+    service->lent_pages = 0;
+    caller->domain->lending++;
+    for (uint64_t address = caller->r9; service->lent_pages < pages; address += PAGE_BYTES) {
+        uint64_t *entry = NULL;
+        int64_t status = lendable(address) ? lend_entry(caller, address, out, &entry) : PD_BAD_ADDRESS;
+
+        if (status != PD_OK) {
+            transfer_unlend(service);
+            return status;
+        }
+        if (!out && *entry & PTE_WRITABLE && caller->domain->thread_count > 1)
+            *entry = (*entry & ~PTE_WRITABLE) | PTE_LENT; /* nobody writes it for the length of the call */
+        slot[service->lent_pages++] = (*entry & PTE_ADDRESS) | rights;
+    }
+    return PD_OK;
+}
+
+void transfer_unlend(struct service *service)
+{
+    struct thread *lender = service->lender;
+    uint64_t *slot = service->window + WINDOW_LEND_ENTRY;
+
+    if (!lender)
+        return;
+    for (uint32_t i = 0; i < service->lent_pages; i++) {
+        slot[i] = 0;
+        if (lender->r8 & TRANSFER_LEND_IN && lender->domain->root) {
+            uint64_t *entry = mmu_entry(lender->domain->root, lender->r9 + (uint64_t)i * PAGE_BYTES, false, NULL);
+
+            if (entry && *entry & PTE_LENT)
+                *entry = (*entry & ~PTE_LENT) | PTE_WRITABLE;
+        }
+    }
+    lender->domain->lending--;
+    object_release(&lender->object);
+    service->lender = NULL;
+    service->lent_pages = 0;
+}
+
+/* ---- regions ---- */
+
+bool transaction_open_region(struct service *service)
+{
+    struct ssr *region = service->region;
+
+    if (!region || ssr_open(&region->memory))
+        return true;
+    return ssr_repair(&region->memory) != SSR_LOST;
+}
+
+static int64_t verify_client(struct ssr *ssr)
+{
+    if (ssr->memory.quarantined || (!ssr_open(&ssr->memory) && ssr_repair(&ssr->memory) == SSR_LOST)) {
+        ssr->portal->gate = ssr->portal->gate == PORTAL_OPEN ? PORTAL_LOST : ssr->portal->gate;
+        return PD_LOST;
+    }
+    return PD_OK;
+}
+
+int64_t transaction_begin(struct service *service, struct portal *portal, struct thread *caller)
+{
+    int64_t status = portal->ssr ? verify_client(portal->ssr) : PD_OK;
+
+    if (status == PD_OK && caller)
+        status = transfer_lend(service, caller);
+    if (status != PD_OK)
+        return status;
+    if (portal->ssr)
+        window_map(service->window, portal->ssr);
+    service->portal = portal;
+    service->used_ticks = 0;
+    service->observed->serving_binding = portal->binding;
+    return PD_OK;
+}
+
+/* Remember that `ssr` belongs to the transaction; its index. There is room: transaction_open sees to it. */
+static uint32_t opened_index(struct service *service, struct ssr *ssr)
+{
+    uint32_t i = 0;
+
+    while (i < service->opened_count && service->opened[i] != ssr)
+        i++;
+    if (i == service->opened_count) {
+        service->opened[i] = ssr;
+        service->written[i] = 0;
+        service->opened_count++;
+    }
+    return i;
+}
+
+int64_t transaction_open(struct service *service, struct ssr *ssr)
+{
+    uint32_t index;
+    int64_t status;
+
+    transaction_close(service);
+    if (service->opened_count >= SERVICE_OPENED)
+        return PD_BUSY;
+    index = opened_index(service, ssr);
+    /* A region that this transaction has written already is not as its checksum says, and need not be. */
+    status = service->written[index] ? PD_OK : verify_client(ssr);
+    if (status != PD_OK)
+        return status;
+    window_map(service->window, ssr);
+    service->open = ssr;
+    service->attention |= ATTENTION_OPENED;
+    window_changed(service);
+    return PD_OK;
+}
+
+void transaction_close(struct service *service)
+{
+    struct ssr *ssr = service->open;
+
+    if (!ssr)
+        return;
+    service->written[opened_index(service, ssr)] |= window_written(service->window, ssr);
+    window_unmap(service->window, ssr);
+    service->open = NULL;
+    window_changed(service);
+}
+
+/* Put the client's own region, if a call is being served, on the list of regions to commit. */
+static void gather(struct service *service)
+{
+    transaction_close(service);
+    if (service->portal && service->portal->ssr) {
+        struct ssr *ssr = service->portal->ssr;
+        uint32_t written = window_written(service->window, ssr);
+
+        if (written)
+            service->written[opened_index(service, ssr)] |= written;
+        window_unmap(service->window, ssr);
+    }
+    if (service->region) {
+        uint32_t written = window_written(service->window + WINDOW_REGION_ENTRY, service->region);
+
+        if (written)
+            service->written[opened_index(service, service->region)] |= written;
+    }
+}
+
+bool transaction_commit(struct service *service)
+{
+    gather(service);
+    for (uint32_t i = 0; i < service->opened_count; i++)
+        if (service->written[i] && !ssr_seal(&service->opened[i]->memory, service->written[i]))
+            return false;
+    for (uint32_t i = 0; i < service->opened_count; i++)
+        if (service->written[i])
+            ssr_publish(&service->opened[i]->memory);
+    for (uint32_t i = 0; i < service->opened_count; i++) {
+        if (!service->written[i])
+            continue;
+        ssr_settle(&service->opened[i]->memory, service->written[i]);
+        service->opened[i]->commits++;
+    }
+    if (service->region)
+        window_map(service->window + WINDOW_REGION_ENTRY, service->region);
+    service->opened_count = 0;
+    transfer_unlend(service);
+    if (service->taken_events && service->notification)
+        notification_unmask(service->notification, service->taken_events);
+    service->taken_events = 0;
+    return true;
+}
+
+void transaction_rollback(struct service *service)
+{
+    gather(service);
+    for (uint32_t i = 0; i < service->opened_count; i++) {
+        struct ssr *ssr = service->opened[i];
+
+        if (service->written[i] && ssr_rollback(&ssr->memory, service->written[i]) == SSR_LOST && ssr->portal &&
+            ssr->portal->gate == PORTAL_OPEN)
+            ssr->portal->gate = PORTAL_LOST;
+    }
+    if (service->region)
+        window_map(service->window + WINDOW_REGION_ENTRY, service->region);
+    service->opened_count = 0;
+    service->answer_count = 0;
+    transfer_unlend(service);
+    service->pending_events |= service->taken_events;
+    service->taken_events = 0;
+}
