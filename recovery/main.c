@@ -5,47 +5,66 @@
  *     a service fails -> the kernel parks its callers, rolls back, writes a fault record, signals bit n
  *     -> the monitor: records -> policy_decide -> poison? restore (code checked, data restored), restart -> acknowledge
  *
- * It is a service itself, above all others in priority, and works on events alone: it calls no service and waits for
- * nothing, so no failure of what it supervises can hold it up. When it dies, its events come again to its next
- * incarnation, which is started by the kernel's one fixed rule; when it does not acknowledge a record in time, the
- * same rule ends it. It keeps no state: monitor.h.
+ * It is above all others in priority, calls no service, and waits for nothing but its notification, with a deadline, after
+ * which it looks at all services unasked. When it dies or leaves a record unacknowledged for too long, the kernel
+ * itself starts its next incarnation (the one fixed rule). It keeps no state: monitor.h.
  *
  * Rule: policy.c decides, monitor.c carries out, the kernel remembers.
  */
 #include "servers/common/server.h"
 
 #include "monitor.h"
+#include "perdure/boot.h"
+#include "perdure/notification.h"
 
-/* Whatever happened before this incarnation is in the stages of the services. */
-static void start(void)
+#define LOOK_UNASKED_NS 1000000000u
+
+/* A monitor has no calls to reply to, so its start is its life. */
+static _Noreturn void watch(void)
 {
-    monitor_watch(monitor_all_services());
-    monitor_look_after(monitor_all_services());
+    uint64_t all = monitor_all_services();
+
+    /* Whatever happened before this incarnation is in the stages of the services. */
+    monitor_watch(all);
+    monitor_look_after(all);
+    for (;;) {
+        uint64_t bits;
+        int64_t status = pd_wait(SLOT_NOTIFICATION, all, pd_now_ns() + LOOK_UNASKED_NS, &bits);
+
+        if (status == PD_TIMEOUT) {
+            bits = all;
+        } else if (status != PD_OK) {
+            server_panic(SERVER_PANIC_MANIFEST);
+        }
+        monitor_look_after(bits);
+    }
 }
 
 void service_start_fresh(void)
 {
-    start();
+    watch();
 }
 
 void service_start_recovered(void)
 {
-    start();
+    watch();
 }
 
-void service_event(uint64_t bits)
-{
-    monitor_look_after(bits);
-}
-
-/* The monitor has no portals. */
+/* The kernel delivers nothing to a monitor. */
 int64_t service_call(struct request *request)
 {
     (void)request;
     server_panic(SERVER_PANIC_DELIVERY);
 }
 
+void service_event(uint64_t bits)
+{
+    (void)bits;
+    server_panic(SERVER_PANIC_DELIVERY);
+}
+
 void service_unbind(struct request *request)
 {
     (void)request;
+    server_panic(SERVER_PANIC_DELIVERY);
 }

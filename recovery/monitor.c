@@ -90,26 +90,23 @@ static int64_t carry_out(uint32_t slot, const struct policy_decision *decision, 
     /* A service that was never ready has no state to recover. */
     uint64_t mode = fault->stage == STAGE_FRESH_START ? RESTART_FRESH : RESTART_RECOVERED;
     uint64_t isolate = fault->binding != 0 && fault->cause != CAUSE_KILL;
-    uint64_t without = decision->action == POLICY_RESTART_WITHOUT_SSR ? decision->binding : 0;
     int64_t status;
 
     if (decision->action == POLICY_GIVE_UP) {
         return give_up(slot);
     }
+    /* Whatever these two answer will do: the request was dropped before, or its client is gone. */
     if (decision->action == POLICY_POISON) {
-        /* PD_BAD_ARGUMENT: it was dropped before, or its client is gone. Both will do. */
         pd_invoke_4(slot, SERVICE_POISON, decision->binding, 0, 0, 0);
+    }
+    if (decision->action == POLICY_RESTART_WITHOUT_SSR) {
+        pd_invoke_4(slot, SERVICE_QUARANTINE, decision->binding, 0, 0, 0);
     }
     status = restore(slot);
     if (status != PD_OK) {
         return status;
     }
-    status = pd_invoke_4(slot, SERVICE_RESTART, mode, isolate, without, 0);
-    if (status == PD_BAD_ARGUMENT && without != 0) {
-        /* The client of the bad state left in the meantime. */
-        status = pd_invoke_4(slot, SERVICE_RESTART, mode, isolate, 0, 0);
-    }
-    return status;
+    return pd_invoke_4(slot, SERVICE_RESTART, mode, isolate, 0, 0);
 }
 
 static void bring_back(uint32_t number)

@@ -27,12 +27,12 @@ struct driver {
 
     /*
      * Move `count` (1..BLK_SECTORS_MAXIMUM) sectors, all of which exist, between the disk and `memory`, which the device
-     * itself never sees. 0 or -PE_IO.
+     * itself never sees. 0, -PE_IO, or -PE_AGAIN when the device needs longer: made again, the call goes on.
      */
     int64_t (*read)(uint64_t first_sector, uint32_t count, void *memory);
     int64_t (*write)(uint64_t first_sector, uint32_t count, const void *memory);
 
-    /* Return when all that was written is durable. 0 or -PE_IO. */
+    /* Return when all that was written is durable. 0, -PE_IO or -PE_AGAIN. */
     int64_t (*flush)(void);
 };
 

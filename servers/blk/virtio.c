@@ -4,7 +4,8 @@
  *
  * Registers are reached through the window that the device has in its configuration space (4.1.4.7), so two I/O ports are
  * all that this driver needs besides its own memory. Data goes through DMA pages of its own: the device never learns an
- * address of a client's page. One request at a time, no interrupts: the driver looks, and sleeps between looks.
+ * address of a client's page. One request at a time, no interrupts: the driver looks for LOOK_NS, which is enough for most;
+ * a slower request stays in flight, its call answers -PE_AGAIN, and the same call made again goes on looking.
  *
  * Rule: the device is reset before a DMA page is touched, at every start and after every request that went wrong, for a dead
  * incarnation's request may still be writing.
@@ -17,7 +18,6 @@
 #include "perdure/boot.h"
 #include "perdure/domain.h"
 #include "perdure/memory.h"
-#include "perdure/thread.h"
 
 #define VENDOR_VIRTIO 0x1af4
 #define DEVICE_BLOCK_MODERN 0x1042
@@ -74,10 +74,9 @@
 #define DMA_DATA_PAGES (BLK_SECTORS_MAXIMUM * BLK_SECTOR_BYTES / PAGE_BYTES)
 #define DMA_PAGES (1 + DMA_DATA_PAGES)
 
-#define RESET_LOOKS 10000
-#define WAIT_LOOKS 100
-#define WAIT_SLEEP_NS 20000
-#define WAIT_LIMIT_NS 30000000000ul
+#define RESET_LOOKS 1000
+#define LOOK_NS 5000000u           /* well below the service's hang limit */
+#define REQUEST_LIMIT_NS 30000000000u /* no answer by then: the device is reset */
 
 struct request_header {
     uint32_t kind;
@@ -96,6 +95,12 @@ struct register_block {
     uint32_t offset;
 };
 
+enum request_state {
+    REQUEST_NONE,
+    REQUEST_IN_FLIGHT,
+    REQUEST_ANSWERED,
+};
+
 static struct {
     struct pci_function function;
     uint32_t window; /* offset of the window's capability */
@@ -106,6 +111,16 @@ static struct {
     uint64_t dma_physical;
     struct queue queue;
 } device;
+
+/* The request that the device has or had last. */
+static struct {
+    enum request_state state;
+    uint32_t kind;
+    uint64_t sector;
+    uint32_t data_bytes;
+    uint64_t began_ns;
+    int64_t result; /* when REQUEST_ANSWERED */
+} request;
 
 static struct dma_page *dma_page(void)
 {
@@ -282,35 +297,17 @@ static bool virtio_start(struct disk *disk)
 
 /* ---- Requests ---- */
 
-/* Look until the request is done; false: it is not, or not as it should be. */
-static bool wait_for_device(void)
-{
-    uint64_t deadline_ns = pd_now_ns() + WAIT_LIMIT_NS;
-    enum queue_state state;
-
-    for (uint32_t look = 0; (state = queue_poll(&device.queue)) == QUEUE_WAITING; look++) {
-        uint64_t now_ns;
-
-        if (look < WAIT_LOOKS) {
-            __builtin_ia32_pause();
-            continue;
-        }
-        now_ns = pd_now_ns();
-        if (now_ns > deadline_ns) {
-            return false;
-        }
-        pd_sleep_until(now_ns + WAIT_SLEEP_NS);
-    }
-    return state == QUEUE_DONE;
-}
-
-/* One request; `data_bytes` of the DMA data pages take part. 0 or -PE_IO. */
-static int64_t transfer(uint32_t kind, uint64_t sector, uint32_t data_bytes)
+static void begin_request(uint32_t kind, uint64_t sector, uint32_t data_bytes)
 {
     struct dma_page *page = dma_page();
     struct queue_segment segments[3];
     uint32_t count = 0;
 
+    request.state = REQUEST_IN_FLIGHT;
+    request.kind = kind;
+    request.sector = sector;
+    request.data_bytes = data_bytes;
+    request.began_ns = pd_now_ns();
     page->header = (struct request_header){.kind = kind, .sector = sector};
     page->status = REQUEST_STATUS_UNSET;
     segments[count++] = (struct queue_segment){physical_of(&page->header), sizeof(page->header), false};
@@ -320,19 +317,75 @@ static int64_t transfer(uint32_t kind, uint64_t sector, uint32_t data_bytes)
     segments[count++] = (struct queue_segment){physical_of(&page->status), 1, true};
     queue_submit(&device.queue, segments, count);
     register_write(KIND_NOTIFY, device.notify_offset, 2, 0);
-    if (!wait_for_device()) {
-        server_log("virtio: no answer to request %u of sector %lu; device is reset", kind, sector);
-        if (!initialise_device()) {
-            server_panic(SERVER_PANIC_DEVICE);
-        }
-        return -PE_IO;
+}
+
+/* The device answered nonsense or nothing: it loses what it was told. */
+static void abort_request(void)
+{
+    server_log("virtio: request %u of sector %lu failed; the device is reset", request.kind, request.sector);
+    if (!initialise_device()) {
+        server_panic(SERVER_PANIC_DEVICE);
     }
-    return __atomic_load_n(&page->status, __ATOMIC_ACQUIRE) == REQUEST_STATUS_OK ? 0 : -PE_IO;
+    request.state = REQUEST_ANSWERED;
+    request.result = -PE_IO;
+}
+
+/* Look for LOOK_NS at the request in flight, if there is one. */
+static void look_at_request(void)
+{
+    uint64_t until_ns = pd_now_ns() + LOOK_NS;
+
+    while (request.state == REQUEST_IN_FLIGHT) {
+        enum queue_state state = queue_poll(&device.queue);
+        uint64_t now_ns = pd_now_ns();
+
+        if (state == QUEUE_DONE) {
+            uint8_t status = __atomic_load_n(&dma_page()->status, __ATOMIC_ACQUIRE);
+
+            request.state = REQUEST_ANSWERED;
+            request.result = status == REQUEST_STATUS_OK ? 0 : -PE_IO;
+        } else if (state == QUEUE_BROKEN || now_ns - request.began_ns > REQUEST_LIMIT_NS) {
+            abort_request();
+        } else if (now_ns > until_ns) {
+            return;
+        }
+        __builtin_ia32_pause();
+    }
+}
+
+static bool is_request(uint32_t kind, uint64_t sector, uint32_t data_bytes, const void *data)
+{
+    return request.kind == kind && request.sector == sector && request.data_bytes == data_bytes &&
+           (!data || memcmp(dma_data(), data, data_bytes) == 0);
+}
+
+/*
+ * Have one request done: `data_bytes` of the DMA data pages take part, filled from `data` if that is given. 0, -PE_IO,
+ * or -PE_AGAIN when it is still in flight. An answer that nobody came back for is forgotten.
+ */
+static int64_t transfer(uint32_t kind, uint64_t sector, uint32_t data_bytes, const void *data)
+{
+    look_at_request();
+    if (request.state == REQUEST_IN_FLIGHT) {
+        return -PE_AGAIN;
+    }
+    if (request.state == REQUEST_NONE || !is_request(kind, sector, data_bytes, data)) {
+        if (data) {
+            memcpy(dma_data(), data, data_bytes);
+        }
+        begin_request(kind, sector, data_bytes);
+        look_at_request();
+    }
+    if (request.state == REQUEST_IN_FLIGHT) {
+        return -PE_AGAIN;
+    }
+    request.state = REQUEST_NONE;
+    return request.result;
 }
 
 static int64_t virtio_read(uint64_t first_sector, uint32_t count, void *memory)
 {
-    int64_t result = transfer(REQUEST_READ, first_sector, count * BLK_SECTOR_BYTES);
+    int64_t result = transfer(REQUEST_READ, first_sector, count * BLK_SECTOR_BYTES, NULL);
 
     if (result == 0) {
         memcpy(memory, dma_data(), (size_t)count * BLK_SECTOR_BYTES);
@@ -342,14 +395,13 @@ static int64_t virtio_read(uint64_t first_sector, uint32_t count, void *memory)
 
 static int64_t virtio_write(uint64_t first_sector, uint32_t count, const void *memory)
 {
-    memcpy(dma_data(), memory, (size_t)count * BLK_SECTOR_BYTES);
-    return transfer(REQUEST_WRITE, first_sector, count * BLK_SECTOR_BYTES);
+    return transfer(REQUEST_WRITE, first_sector, count * BLK_SECTOR_BYTES, memory);
 }
 
 /* A device that does not offer FLUSH writes through (5.2.6.2). */
 static int64_t virtio_flush(void)
 {
-    return device.features & FEATURE_FLUSH ? transfer(REQUEST_FLUSH, 0, 0) : 0;
+    return device.features & FEATURE_FLUSH ? transfer(REQUEST_FLUSH, 0, 0, NULL) : 0;
 }
 
 const struct driver virtio_driver = {

@@ -11,6 +11,7 @@
 #define SERVER_PANIC_DELIVERY 0x00000001 /* a delivery of an unknown kind */
 #define SERVER_PANIC_REGION 0x00000002   /* the service region is not as this server left it */
 #define SERVER_PANIC_DEVICE 0x00000003   /* the device cannot be brought into a usable state */
+#define SERVER_PANIC_RECOVERY 0x00000005 /* recovery cannot walk the SSRs */
 #define SERVER_PANIC_MANIFEST 0x00000004 /* a capability that the manifest promises is missing */
 
 #endif

@@ -133,8 +133,10 @@ struct service_binding {
 int64_t service_enumerate(uint32_t index, struct service_binding *binding);
 
 /*
- * Map the SSR of `binding` at WINDOW_SSR as part of this transaction (events and recovery only; one at a time: opening the
- * next closes this one). PD_LOST when it is quarantined.
+ * Map the SSR of `binding` at WINDOW_SSR (events and recovery only; one at a time: opening the next closes this one).
+ * In an event it becomes part of the transaction, which holds at most eight. In recovery closing commits what was
+ * written to it and to the region so far, so there is no such limit, and each step must leave them as recovery may find
+ * them again. PD_LOST when it is quarantined, PD_BUSY when an event has opened too many.
  */
 int64_t service_open_ssr(uint32_t binding);
 int64_t service_close_ssr(void);

@@ -93,12 +93,15 @@ int64_t output_write(uint32_t binding, uint32_t stream, uint32_t bytes)
         uint32_t taken = fill_chunk(chunk, from + progress->sent, bytes - progress->sent, &chunk_bytes);
 
         if (!uart_send(uart, chunk, chunk_bytes)) {
-            return -PE_IO;
+            break;
         }
         progress->sent += taken;
     }
     console_region()->writes[binding % CONSOLE_WRITERS]++;
-    return bytes;
+    if (bytes > 0 && progress->sent == 0) {
+        return -PE_AGAIN;
+    }
+    return progress->sent;
 }
 
 void output_echo(const char *text, size_t bytes)

@@ -17,10 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Send `bytes` bytes of the message page to `stream` for `binding`. Returns `bytes`, or -PE_IO. */
+/*
+ * Send `bytes` bytes of the message page to `stream` for `binding`. Returns how many the line took, or -PE_AGAIN if that is
+ * none of them.
+ */
 int64_t output_write(uint32_t binding, uint32_t stream, uint32_t bytes);
 
-/* Show what was typed (a line_echo). */
+/* Show what was typed (a line_echo); what the line does not take is not shown. */
 void output_echo(const char *text, size_t bytes);
 
 #endif

@@ -6,6 +6,7 @@
 
 #define COM1_PORT 0x3f8
 #define COM2_PORT 0x2f8
+#define IRQ_LEVEL_TRIGGERED 1
 #define COLUMNS_DEFAULT 80
 #define ROWS_DEFAULT 24
 #define SIZE_MAXIMUM 1000
@@ -43,6 +44,9 @@ void console_find_devices(void)
     console.rows = option_size("rows", ROWS_DEFAULT);
     uart_start(&console.first, SLOT_IOPORT, COM1_PORT, true);
     uart_start(&console.second, SLOT_IOPORT + 1, COM2_PORT, false);
-    /* PD_BUSY: an earlier incarnation has bound it. PD_BAD_CAPABILITY: no such line, then nothing is ever received. */
-    pd_invoke_4(SLOT_IRQ, IRQ_BIND, SLOT_NOTIFICATION, EVENT_UART, 0, 0);
+    /*
+     * Level-triggered, so that a byte that comes while the line is masked is not missed. PD_BUSY: an earlier incarnation
+     * has bound it. PD_BAD_CAPABILITY: no such line, then nothing is ever received.
+     */
+    pd_invoke_4(SLOT_IRQ, IRQ_BIND, SLOT_NOTIFICATION, EVENT_UART, IRQ_LEVEL_TRIGGERED, 0);
 }

@@ -3,7 +3,6 @@
 #include "uart.h"
 
 #include "perdure/boot.h"
-#include "perdure/thread.h"
 #include "servers/common/server.h"
 
 #define UART_DATA 0
@@ -23,10 +22,8 @@
 #define STATUS_SEND_EMPTY 0x20
 #define SCRATCH_PATTERN 0x5a
 
-/* How long a full FIFO is waited for: a few looks at once, then with sleeps between. */
-#define SEND_LOOKS 64
-#define SEND_SLEEP_NS 100000
-#define SEND_SLEEPS 600000
+/* How long a full FIFO is waited for: well below the service's hang limit. */
+#define SEND_LOOK_NS 2000000u
 
 static uint8_t port_in(const struct uart *uart, uint16_t offset)
 {
@@ -89,17 +86,13 @@ uint8_t uart_take(const struct uart *uart)
 
 static bool wait_until_sendable(const struct uart *uart)
 {
-    for (uint32_t look = 0; look < SEND_LOOKS; look++) {
+    uint64_t until_ns = pd_now_ns() + SEND_LOOK_NS;
+
+    do {
         if (port_in(uart, UART_LINE_STATUS) & STATUS_SEND_EMPTY) {
             return true;
         }
-    }
-    for (uint32_t sleep = 0; sleep < SEND_SLEEPS; sleep++) {
-        pd_sleep_until(pd_now_ns() + SEND_SLEEP_NS);
-        if (port_in(uart, UART_LINE_STATUS) & STATUS_SEND_EMPTY) {
-            return true;
-        }
-    }
+    } while (pd_now_ns() < until_ns);
     return false;
 }
 

@@ -33,8 +33,8 @@ bool uart_has_input(const struct uart *uart);
 uint8_t uart_take(const struct uart *uart);
 
 /*
- * Send 1..UART_FIFO_BYTES bytes as one, after waiting for the FIFO to be empty. false: the far end took nothing for
- * a minute. Uses the message page, and puts back what it held.
+ * Send 1..UART_FIFO_BYTES bytes as one, after waiting for the FIFO to be empty. false: the far end takes nothing for the
+ * moment. Uses the message page, and puts back what it held.
  */
 bool uart_send(const struct uart *uart, const uint8_t *from, uint32_t bytes);
 

@@ -23,14 +23,20 @@ void service_start_recovered(void)
         return;
     }
     for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK; index++) {
-        if (binding.flags & BINDING_QUARANTINED || service_open_ssr(binding.binding) != PD_OK) {
+        int64_t status = binding.flags & BINDING_QUARANTINED ? PD_LOST : service_open_ssr(binding.binding);
+        bool valid;
+
+        if (status == PD_LOST) {
             continue;
         }
+        if (status != PD_OK) {
+            server_panic(SERVER_PANIC_RECOVERY);
+        }
         fault_plan_recovery(binding.binding);
-        if (!ssr_is_valid(server_ssr())) {
-            service_close_ssr();
+        valid = ssr_is_valid(server_ssr());
+        service_close_ssr();
+        if (!valid) {
             service_quarantine(binding.binding);
         }
     }
-    service_close_ssr();
 }
