@@ -63,7 +63,8 @@ static const char *add_segment(struct elf_program *program, const struct elf_pro
     segment->file_bytes = source->file_bytes;
     segment->memory_bytes = source->memory_bytes;
     segment->protection = ELF_READ | (source->flags & ELF_FLAG_WRITE ? ELF_WRITE : 0) |
-                          (source->flags & ELF_FLAG_EXECUTE ? ELF_EXECUTE : 0);
+                          (source->flags & ELF_FLAG_EXECUTE ? ELF_EXECUTE : 0) |
+                          (source->flags & ELF_FLAG_SCRATCH ? ELF_SCRATCH : 0);
     program->count++;
     return NULL;
 }
@@ -110,6 +111,9 @@ const char *elf_read(const void *image, uint64_t bytes, uint64_t base, uint64_t 
         if (table[index].type == ELF_PROGRAM_INTERPRETER) {
             return "dynamically linked: build it with perdure cc";
         }
+        if (table[index].type == ELF_PROGRAM_TLS) {
+            return "it has thread-local variables, which programs cannot have here";
+        }
         if (table[index].type == ELF_PROGRAM_LOAD) {
             reason = add_segment(program, &table[index], bytes, base, limit);
         }
@@ -119,73 +123,4 @@ const char *elf_read(const void *image, uint64_t bytes, uint64_t base, uint64_t 
     }
     program->entry = header->entry;
     return entry_is_code(program) ? NULL : "the entry is not in code";
-}
-
-/* Section `index`, or NULL. */
-static const struct elf_section_header *section_at(const void *image, uint64_t bytes, uint32_t index)
-{
-    const struct elf_header *header = header_of(image, bytes);
-    const struct elf_section_header *table;
-
-    if (!header || header->section_bytes != sizeof *table || index >= header->section_count) {
-        return NULL;
-    }
-    table = place(image, bytes, header->section_offset, (uint64_t)header->section_count * sizeof *table);
-    return table ? &table[index] : NULL;
-}
-
-/* Whether the string at `offset` of string table `table` is `name`. */
-static int string_is(const void *image, uint64_t bytes, const struct elf_section_header *table, uint64_t offset,
-                     const char *name)
-{
-    const char *text = image;
-
-    if (!table || table->offset > bytes || table->size > bytes - table->offset) {
-        return 0;
-    }
-    for (uint64_t index = offset; index < table->size; index++, name++) {
-        if (text[table->offset + index] != *name) {
-            return 0;
-        }
-        if (*name == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-uint64_t elf_symbol(const void *image, uint64_t bytes, const char *name)
-{
-    const struct elf_section_header *section;
-
-    for (uint32_t index = 0; (section = section_at(image, bytes, index)) != NULL; index++) {
-        const struct elf_symbol_entry *symbols = place(image, bytes, section->offset, section->size);
-
-        if (section->type != ELF_SECTION_SYMBOLS || !symbols) {
-            continue;
-        }
-        for (uint64_t number = 0; number < section->size / sizeof *symbols; number++) {
-            if (symbols[number].section && string_is(image, bytes, section_at(image, bytes, section->link),
-                                                     symbols[number].name, name)) {
-                return symbols[number].value;
-            }
-        }
-    }
-    return 0;
-}
-
-int elf_section(const void *image, uint64_t bytes, const char *name, uint64_t *address, uint64_t *size_bytes)
-{
-    const struct elf_header *header = header_of(image, bytes);
-    const struct elf_section_header *section;
-
-    for (uint32_t index = 0; (section = section_at(image, bytes, index)) != NULL; index++) {
-        if ((section->flags & ELF_SECTION_ALLOCATED) &&
-            string_is(image, bytes, section_at(image, bytes, header->section_names), section->name, name)) {
-            *address = section->address;
-            *size_bytes = section->size;
-            return 1;
-        }
-    }
-    return 0;
 }

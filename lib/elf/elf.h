@@ -16,6 +16,7 @@
 #define ELF_READ 1
 #define ELF_WRITE 2
 #define ELF_EXECUTE 4
+#define ELF_SCRATCH 8 /* of a server: contents need not outlive a restart (mk/server.ld) */
 
 /* One loadable segment. address and offset_bytes are equal modulo the page size. */
 struct elf_segment {
@@ -38,11 +39,5 @@ struct elf_program {
  */
 const char *elf_read(const void *image, uint64_t bytes, uint64_t base, uint64_t limit,
                      struct elf_program *program);
-
-/* The value of symbol `name`, or 0: no symbol table, no such symbol. */
-uint64_t elf_symbol(const void *image, uint64_t bytes, const char *name);
-
-/* Place of section `name`: 1 if it is there, else 0. Sections that are not in memory are not found. */
-int elf_section(const void *image, uint64_t bytes, const char *name, uint64_t *address, uint64_t *size_bytes);
 
 #endif

@@ -16,8 +16,7 @@
 #define ELF_FLAG_EXECUTE 1
 #define ELF_FLAG_WRITE 2
 #define ELF_FLAG_READ 4
-#define ELF_SECTION_SYMBOLS 2
-#define ELF_SECTION_ALLOCATED 2
+#define ELF_FLAG_SCRATCH 0x00100000 /* for the operating system: Perdure's scratch memory */
 
 struct elf_header {
     uint32_t magic;
@@ -52,29 +51,5 @@ struct elf_program_header {
     uint64_t alignment;
 };
 _Static_assert(sizeof(struct elf_program_header) == 56, "ELF64 program header");
-
-struct elf_section_header {
-    uint32_t name;
-    uint32_t type;
-    uint64_t flags;
-    uint64_t address;
-    uint64_t offset;
-    uint64_t size;
-    uint32_t link;
-    uint32_t info;
-    uint64_t alignment;
-    uint64_t entry_bytes;
-};
-_Static_assert(sizeof(struct elf_section_header) == 64, "ELF64 section header");
-
-struct elf_symbol_entry {
-    uint32_t name;
-    uint8_t info;
-    uint8_t other;
-    uint16_t section;
-    uint64_t value;
-    uint64_t size;
-};
-_Static_assert(sizeof(struct elf_symbol_entry) == 24, "ELF64 symbol");
 
 #endif

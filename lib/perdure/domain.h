@@ -10,7 +10,7 @@
 
 #include "perdure/syscall.h"
 
-/* How a domain stands: state DOMAIN_RUNNING/EXITED/FAULTED/KILLED; detail is the exit status or the vector. */
+/* How a domain stands: state DOMAIN_ALIVE/EXITED/FAULTED/KILLED; detail is the exit status or the vector. */
 struct pd_domain_status {
     uint64_t state;
     uint64_t detail;

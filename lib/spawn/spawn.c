@@ -172,6 +172,24 @@ static int make_stack(struct spawn_child *child, const struct spawn_request *req
                : 0;
 }
 
+/* What every domain holds of itself (abi/kernel.h): domain, thread, scheduling context; and the boot page. */
+static int give_self(struct spawn_child *child, uint64_t badge, struct spawn_failure *failure)
+{
+    return failed(pd_copy(SLOT_SELF_DOMAIN, child->domain, child->domain, SLOT_SELF_DOMAIN,
+                          RIGHT_ALL & ~RIGHT_SUPERVISE, badge),
+                  "naming itself", failure) ||
+                   failed(pd_copy(SLOT_SELF_DOMAIN, child->thread, child->domain, SLOT_SELF_THREAD,
+                                  RIGHT_USE | RIGHT_MANAGE, badge),
+                          "naming its thread", failure) ||
+                   failed(pd_copy(SLOT_SELF_DOMAIN, child->sched_context, child->domain, SLOT_SCHED_CONTEXT, RIGHT_USE,
+                                  badge),
+                          "naming its time", failure) ||
+                   failed(pd_map(child->domain, SLOT_BOOT_INFO, BOOT_INFO_ADDRESS, 0, 1, RIGHT_USE, 0),
+                          "mapping the boot page", failure)
+               ? -1
+               : 0;
+}
+
 /* The portals and capabilities that the program is given. */
 static int give_capabilities(struct spawn_child *child, const struct spawn_request *request,
                              struct spawn_failure *failure)
@@ -234,7 +252,8 @@ int spawn_start(const struct spawn_request *request, const struct spawn_image *i
     if (failed(pd_create_domain(SLOT_SELF_DOMAIN, child->domain, request->quota_pages), "its domain", failure) ||
         failed(pd_set_name(child->domain, request->name), "its name", failure) ||
         map_program(child, image, &program, failure) || make_stack(child, request, &block, failure) ||
-        make_thread(child, request, failure) || give_capabilities(child, request, failure) ||
+        make_thread(child, request, failure) || give_self(child, request->process_number, failure) ||
+        give_capabilities(child, request, failure) ||
         failed(pd_set_exit_notification(child->domain, request->exit_notification, request->exit_bits),
                "its exit notification", failure) ||
         failed(pd_thread_start(child->thread, program.entry, block - 8, block), "starting it", failure)) {
@@ -272,7 +291,7 @@ int spawn_status(const struct spawn_child *child, int *signal)
         status.state = DOMAIN_KILLED;
     }
     switch (status.state) {
-    case DOMAIN_RUNNING:
+    case DOMAIN_ALIVE:
         return -1;
     case DOMAIN_EXITED:
         answer = (int)(status.detail & 0xff);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Clocks and sleeping. Rule: wall time is the boot page's epoch plus the time-stamp counter; no call is made to read it. */
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "newlib/glue.h"
+#include "perdure/boot.h"
+#include "perdure/thread.h"
+
+#define NS_PER_S 1000000000l
+
+/* Processor time of this program; the time since boot where it may not ask. */
+static uint64_t processor_ns(void)
+{
+    uint64_t consumed_ns;
+
+    if (pd_sched_context_info(SLOT_SCHED_CONTEXT, &consumed_ns) == PD_OK) {
+        return consumed_ns;
+    }
+    return pd_now_ns();
+}
+
+int clock_gettime(clockid_t clock_id, struct timespec *now)
+{
+    uint64_t ns;
+
+    switch (clock_id) {
+    case CLOCK_REALTIME:
+        ns = pd_boot_info()->epoch_s * NS_PER_S + pd_now_ns();
+        break;
+    case CLOCK_MONOTONIC:
+        ns = pd_now_ns();
+        break;
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID:
+        ns = processor_ns();
+        break;
+    default:
+        errno = EINVAL;
+        return -1;
+    }
+    now->tv_sec = (time_t)(ns / NS_PER_S);
+    now->tv_nsec = (long)(ns % NS_PER_S);
+    return 0;
+}
+
+int clock_getres(clockid_t clock_id, struct timespec *resolution)
+{
+    (void)clock_id;
+    if (resolution) {
+        *resolution = (struct timespec){0, 1};
+    }
+    return 0;
+}
+
+int clock_settime(clockid_t clock_id, const struct timespec *now)
+{
+    (void)clock_id;
+    (void)now;
+    errno = EPERM;
+    return -1;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    struct timespec precise;
+
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &precise);
+    now->tv_sec = precise.tv_sec;
+    now->tv_usec = precise.tv_nsec / 1000;
+    return 0;
+}
+
+clock_t clock(void)
+{
+    return (clock_t)(processor_ns() / 1000);
+}
+
+clock_t times(struct tms *answer)
+{
+    *answer = (struct tms){.tms_utime = (clock_t)(processor_ns() / 1000)};
+    return (clock_t)(pd_now_ns() / 1000);
+}
+
+int getrusage(int who, struct rusage *answer)
+{
+    uint64_t us = who == RUSAGE_SELF ? processor_ns() / 1000 : 0;
+
+    *answer = (struct rusage){.ru_utime = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)}};
+    return 0;
+}
+
+int nanosleep(const struct timespec *wanted, struct timespec *left)
+{
+    uint64_t until;
+
+    if (wanted->tv_sec < 0 || wanted->tv_nsec < 0 || wanted->tv_nsec >= NS_PER_S) {
+        errno = EINVAL;
+        return -1;
+    }
+    until = pd_now_ns() + (uint64_t)wanted->tv_sec * NS_PER_S + (uint64_t)wanted->tv_nsec;
+    while (pd_now_ns() < until) {
+        int64_t status = pd_sleep_until(until);
+
+        if (status != PD_OK && status != PD_TIMEOUT) {
+            errno = EIO;
+            return -1;
+        }
+    }
+    if (left) {
+        *left = (struct timespec){0, 0};
+    }
+    return 0;
+}
+
+unsigned sleep(unsigned seconds)
+{
+    const struct timespec wanted = {seconds, 0};
+
+    return nanosleep(&wanted, NULL) == 0 ? 0 : seconds;
+}
+
+int usleep(useconds_t microseconds)
+{
+    const struct timespec wanted = {(time_t)(microseconds / 1000000), (long)(microseconds % 1000000 * 1000)};
+
+    return nanosleep(&wanted, NULL);
+}
+
+unsigned alarm(unsigned seconds)
+{
+    (void)seconds;
+    return 0;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Heap and mappings.
+ *
+ * Rule: the heap is one memory, mapped whole at its first use and charged page by page as it is touched; sbrk()
+ * moves a mark and refuses what the quota could not pay. A mapping is a memory of its own; its address is never used
+ * again for another, so a stale pointer faults.
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "newlib/glue.h"
+#include "newlib/mappings.h"
+#include "perdure/domain.h"
+#include "perdure/memory.h"
+#include "perdure/slots.h"
+
+#define HEAP_PAGES ((PROGRAM_HEAP_LIMIT - PROGRAM_HEAP) / PAGE_BYTES)
+/* Kept free for page tables, the stack and kernel objects when the heap asks for more. */
+#define RESERVE_PAGES 64
+#define MAPPINGS_MAXIMUM 100
+
+struct mapped {
+    uint8_t *start;
+    uint64_t pages;
+    uint32_t memory;
+};
+
+static uint8_t *heap_end; /* NULL before the first use */
+static uint8_t *heap_paid; /* up to here the quota has been asked */
+static struct mapped mappings[MAPPINGS_MAXIMUM];
+static uint64_t map_next = PROGRAM_MAP;
+
+/* Pages of the quota that are not in use. */
+static uint64_t quota_left(void)
+{
+    uint64_t quota_pages;
+    uint64_t used_pages;
+    uint64_t threads;
+    uint64_t name;
+
+    if (pd_domain_info(SLOT_SELF_DOMAIN, &quota_pages, &used_pages, &threads, &name) != PD_OK ||
+        quota_pages < used_pages + RESERVE_PAGES) {
+        return 0;
+    }
+    return quota_pages - used_pages - RESERVE_PAGES;
+}
+
+static int heap_start(void)
+{
+    uint32_t memory = pd_slot_take();
+
+    if (pd_create_memory(SLOT_SELF_DOMAIN, memory, HEAP_PAGES, 0) != PD_OK) {
+        pd_slot_give(memory);
+        return -1;
+    }
+    if (pd_map(SLOT_SELF_DOMAIN, memory, PROGRAM_HEAP, 0, HEAP_PAGES, RIGHT_USE | RIGHT_WRITE, 0) != PD_OK) {
+        pd_slot_drop(memory);
+        return -1;
+    }
+    heap_end = (uint8_t *)PROGRAM_HEAP;
+    heap_paid = heap_end;
+    return 0;
+}
+
+void *sbrk(ptrdiff_t change)
+{
+    uint8_t *before;
+
+    if (!heap_end && heap_start() != 0) {
+        errno = ENOMEM;
+        return (void *)-1;
+    }
+    before = heap_end;
+    if ((change > 0 && (uint64_t)change > PROGRAM_HEAP_LIMIT - (uint64_t)heap_end) ||
+        (change < 0 && (uint64_t)-change > (uint64_t)heap_end - PROGRAM_HEAP)) {
+        errno = ENOMEM;
+        return (void *)-1;
+    }
+    if (before + change > heap_paid) {
+        if (pd_pages((uint64_t)(before + change - heap_paid)) > quota_left()) {
+            errno = ENOMEM;
+            return (void *)-1;
+        }
+        heap_paid = before + change;
+    }
+    heap_end = before + change;
+    return before;
+}
+
+static uint64_t rights_of(int protection)
+{
+    return (protection & PROT_READ ? RIGHT_USE : 0) | (protection & PROT_WRITE ? RIGHT_USE | RIGHT_WRITE : 0) |
+           (protection & PROT_EXEC ? RIGHT_USE | RIGHT_EXECUTE : 0);
+}
+
+/* A free entry of the table; NULL and ENOMEM. */
+static struct mapped *mapping_new(void)
+{
+    for (unsigned index = 0; index < MAPPINGS_MAXIMUM; index++) {
+        if (!mappings[index].pages) {
+            return &mappings[index];
+        }
+    }
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* Fill a fresh mapping with the file's bytes; past its end stay zeros. */
+static int fill(uint8_t *start, size_t bytes, int fd, off_t offset)
+{
+    size_t done = 0;
+
+    while (done < bytes) {
+        ssize_t got = pread(fd, start + done, bytes - done, offset + (off_t)done);
+
+        if (got < 0) {
+            return -1;
+        }
+        if (got == 0) {
+            break;
+        }
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+/* Make the memory and map it writable; the mapping gets its final protection when it has been filled. */
+static int map_memory(struct mapped *mapping, uint64_t pages, uint64_t rights)
+{
+    mapping->memory = pd_slot_take();
+    if (pages > quota_left() || pd_create_memory(SLOT_SELF_DOMAIN, mapping->memory, pages, 0) != PD_OK) {
+        pd_slot_give(mapping->memory);
+        errno = ENOMEM;
+        return -1;
+    }
+    if (pd_map(SLOT_SELF_DOMAIN, mapping->memory, map_next, 0, pages, rights, 0) != PD_OK) {
+        pd_slot_drop(mapping->memory);
+        errno = ENOMEM;
+        return -1;
+    }
+    mapping->start = (uint8_t *)map_next;
+    mapping->pages = pages;
+    map_next += (pages + 1) * PAGE_BYTES;
+    return 0;
+}
+
+/* Why a request for a mapping is refused: an errno, 0 if it is not. */
+static int refusal(size_t bytes, int protection, int flags)
+{
+    if (bytes == 0 || (!(flags & MAP_PRIVATE) && !(flags & MAP_SHARED))) {
+        return EINVAL;
+    }
+    if (flags & MAP_FIXED) {
+        return ENOTSUP;
+    }
+    if (!(flags & MAP_ANONYMOUS) && (flags & MAP_SHARED) && (protection & PROT_WRITE)) {
+        return ENODEV;
+    }
+    if ((protection & PROT_WRITE) && (protection & PROT_EXEC)) {
+        return EACCES;
+    }
+    return 0;
+}
+
+void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+    struct mapped *mapping;
+    uint64_t pages = pd_pages(bytes);
+    int reason = refusal(bytes, protection, flags);
+    int from_file = !(flags & MAP_ANONYMOUS);
+
+    (void)address;
+    if (reason) {
+        errno = reason;
+        return MAP_FAILED;
+    }
+    mapping = mapping_new();
+    if (!mapping || map_memory(mapping, pages, from_file ? RIGHT_USE | RIGHT_WRITE : rights_of(protection)) != 0) {
+        return MAP_FAILED;
+    }
+    if (from_file && (fill(mapping->start, bytes, fd, offset) != 0 ||
+                      mprotect(mapping->start, bytes, protection) != 0)) {
+        reason = errno;
+        munmap(mapping->start, bytes);
+        errno = reason;
+        return MAP_FAILED;
+    }
+    return mapping->start;
+}
+
+/* The mapping that holds all of a range; NULL and errno. */
+static struct mapped *mapping_of(const void *address, uint64_t pages)
+{
+    const uint8_t *start = address;
+
+    if (((uintptr_t)address & (PAGE_BYTES - 1)) || pages == 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    for (unsigned index = 0; index < MAPPINGS_MAXIMUM; index++) {
+        struct mapped *mapping = &mappings[index];
+
+        if (mapping->pages && start >= mapping->start &&
+            start + pages * PAGE_BYTES <= mapping->start + mapping->pages * PAGE_BYTES) {
+            return mapping;
+        }
+    }
+    errno = ENOMEM;
+    return NULL;
+}
+
+int munmap(void *address, size_t bytes)
+{
+    uint64_t pages = pd_pages(bytes);
+    struct mapped *mapping = mapping_of(address, pages);
+
+    if (!mapping) {
+        return -1;
+    }
+    if (pd_unmap(SLOT_SELF_DOMAIN, (uint64_t)address, pages) != PD_OK) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (pages == mapping->pages) {
+        pd_slot_drop(mapping->memory);
+        mapping->pages = 0;
+    }
+    return 0;
+}
+
+int mprotect(void *address, size_t bytes, int protection)
+{
+    uint64_t pages = pd_pages(bytes);
+    struct mapped *mapping = mapping_of(address, pages);
+    uint64_t first_page;
+
+    if (!mapping) {
+        return -1;
+    }
+    if ((protection & PROT_WRITE) && (protection & PROT_EXEC)) {
+        errno = EACCES;
+        return -1;
+    }
+    first_page = (uint64_t)((uint8_t *)address - mapping->start) / PAGE_BYTES;
+    pd_unmap(SLOT_SELF_DOMAIN, (uint64_t)address, pages);
+    if (protection != PROT_NONE && pd_map(SLOT_SELF_DOMAIN, mapping->memory, (uint64_t)address, first_page, pages,
+                                          rights_of(protection), 0) != PD_OK) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return 0;
+}
+
+int msync(void *address, size_t bytes, int flags)
+{
+    (void)flags;
+    return mapping_of(address, pd_pages(bytes)) ? 0 : -1;
+}
+
+int madvise(void *address, size_t bytes, int advice)
+{
+    (void)address;
+    (void)bytes;
+    (void)advice;
+    return 0;
+}
+
+int posix_madvise(void *address, size_t bytes, int advice)
+{
+    return madvise(address, bytes, advice);
+}
+
+int mlock(const void *address, size_t bytes)
+{
+    (void)address;
+    (void)bytes;
+    return 0;
+}
+
+int munlock(const void *address, size_t bytes)
+{
+    return mlock(address, bytes);
+}
+
+int getrlimit(int resource, struct rlimit *answer)
+{
+    uint64_t quota_pages = 0;
+    uint64_t used_pages;
+    uint64_t threads;
+    uint64_t name;
+
+    answer->rlim_cur = RLIM_INFINITY;
+    switch (resource) {
+    case RLIMIT_DATA:
+    case RLIMIT_AS:
+        if (pd_domain_info(SLOT_SELF_DOMAIN, &quota_pages, &used_pages, &threads, &name) == PD_OK) {
+            answer->rlim_cur = quota_pages * PAGE_BYTES;
+        }
+        break;
+    case RLIMIT_STACK:
+        answer->rlim_cur = PROGRAM_STACK_BYTES;
+        break;
+    case RLIMIT_NOFILE:
+        answer->rlim_cur = GLUE_DESCRIPTORS;
+        break;
+    case RLIMIT_CORE:
+        answer->rlim_cur = 0;
+        break;
+    default:
+        break;
+    }
+    answer->rlim_max = answer->rlim_cur;
+    return 0;
+}
+
+int setrlimit(int resource, const struct rlimit *limit)
+{
+    (void)resource;
+    (void)limit;
+    errno = EPERM;
+    return -1;
+}
+
+uint32_t glue_mapping_memory(const void *start)
+{
+    for (unsigned index = 0; index < MAPPINGS_MAXIMUM; index++) {
+        if (mappings[index].pages && mappings[index].start == start) {
+            return mappings[index].memory;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Rule: absence is no error here: a machine without a payload, or a program that was given no bundle, still starts
+ * what it can reach. */
+#include "spawn/program.h"
+#include "abi/manifest.h"
+#include "perdure/boot.h"
+#include "perdure/domain.h"
+#include "perdure/memory.h"
+
+/* Whether the caller holds a capability of this type with these rights in `slot`. */
+static int holds(uint32_t slot, uint64_t wanted_type, uint64_t wanted_rights)
+{
+    uint64_t type;
+    uint64_t rights;
+    uint64_t badge;
+
+    return pd_identify(slot, &type, &rights, &badge) == PD_OK && type == wanted_type &&
+           (rights & wanted_rights) == wanted_rights;
+}
+
+struct program_bundle program_bundle_open(uint32_t memory_slot, uint64_t address)
+{
+    struct program_bundle bundle = {memory_slot, (const void *)address, 0};
+    uint64_t pages;
+    uint64_t resident_pages;
+    uint64_t physical_address;
+    int64_t status;
+
+    if (!holds(memory_slot, OBJECT_MEMORY, RIGHT_USE) ||
+        pd_memory_info(memory_slot, &pages, &resident_pages, &physical_address) != PD_OK) {
+        return bundle;
+    }
+    status = pd_map(SLOT_SELF_DOMAIN, memory_slot, address, 0, pages, RIGHT_USE, 0);
+    if (status == PD_OK) {
+        bundle.bytes = pages * PAGE_BYTES;
+    }
+    return bundle;
+}
+
+int program_find(const char *name, struct spawn_image *image)
+{
+    static struct program_bundle bundles[2];
+    static int opened;
+
+    if (!opened) {
+        bundles[0] = program_bundle_open(SLOT_PAYLOAD, PAYLOAD_ADDRESS);
+        bundles[1] = program_bundle_open(SLOT_SYSTEM_BUNDLE, SYSTEM_BUNDLE_ADDRESS);
+        opened = 1;
+    }
+    for (int index = 0; index < 2; index++) {
+        const struct program_bundle *bundle = &bundles[index];
+        const struct bundle_entry *entry =
+            bundle->bytes ? pd_bundle_find(bundle->mapped, bundle->bytes, name) : NULL;
+
+        if (entry) {
+            *image = (struct spawn_image){
+                .memory_slot = bundle->memory_slot,
+                .first_page = entry->offset_bytes / PAGE_BYTES,
+                .mapped = (const uint8_t *)bundle->mapped + entry->offset_bytes,
+                .bytes = entry->size_bytes,
+            };
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void program_capabilities(struct spawn_request *request, struct spawn_service services[PROGRAM_SERVICES],
+                          struct spawn_capability capabilities[PROGRAM_CAPABILITIES])
+{
+    static const struct spawn_service wanted_services[PROGRAM_SERVICES] = {
+        {SLOT_SERVICES + SERVICE_NUMBER_CONSOLE, SLOT_CONSOLE},
+        {SLOT_SERVICES + SERVICE_NUMBER_FS, SLOT_FS},
+        {SLOT_SERVICES + SERVICE_NUMBER_RNG, SLOT_RNG},
+    };
+    static const struct spawn_capability wanted_memories[] = {
+        {SLOT_BOOT_INFO, SLOT_BOOT_INFO, RIGHT_USE | RIGHT_GRANT},
+        {SLOT_SYSTEM_BUNDLE, SLOT_SYSTEM_BUNDLE, RIGHT_USE | RIGHT_EXECUTE | RIGHT_GRANT},
+        {SLOT_PAYLOAD, SLOT_PAYLOAD, RIGHT_USE | RIGHT_EXECUTE | RIGHT_GRANT},
+    };
+
+    request->services = services;
+    request->capabilities = capabilities;
+    request->service_count = 0;
+    request->capability_count = 0;
+    for (uint32_t index = 0; index < PROGRAM_SERVICES; index++) {
+        uint32_t slot = wanted_services[index].service_slot;
+
+        if (holds(slot, OBJECT_SERVICE, RIGHT_GRANT)) {
+            services[request->service_count++] = wanted_services[index];
+            capabilities[request->capability_count++] = (struct spawn_capability){slot, slot, RIGHT_GRANT};
+        }
+    }
+    for (uint32_t index = 0; index < sizeof wanted_memories / sizeof wanted_memories[0]; index++) {
+        if (holds(wanted_memories[index].source_slot, OBJECT_MEMORY, wanted_memories[index].rights)) {
+            capabilities[request->capability_count++] = wanted_memories[index];
+        }
+    }
+}
