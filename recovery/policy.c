@@ -37,57 +37,33 @@ static bool same_fault(const struct fault_record *one, const struct fault_record
 }
 
 /*
- * Older records of the request that the newest one served, the newest first. The kernel counts how often
- * a request has ended incarnations, so a record belongs to it when binding and operation agree and its count is lower than
- * the one after it; a count that does not fall belongs to an earlier request of the same client.
+ * Rules P1 and P2. The kernel counts how many incarnations a request has ended (kills left out), so an older record tells
+ * of the same request as a newer one when binding and operation agree and its count is lower; a count that
+ * does not fall belongs to an earlier request of the same client.
  */
-struct request_walk {
-    const struct fault_history *history;
-    uint32_t next;
-    uint32_t kills;
-};
-
-static const struct fault_record *request_walk_next(struct request_walk *walk)
-{
-    const struct fault_record *newest = &walk->history->records[0];
-
-    while (walk->next < walk->history->count) {
-        const struct fault_record *record = &walk->history->records[walk->next++];
-
-        if (!is_request(record) || record->binding != newest->binding) {
-            continue;
-        }
-        if (record->operation != newest->operation || record->request_kills >= walk->kills) {
-            walk->next = walk->history->count;
-            return NULL;
-        }
-        walk->kills = record->request_kills;
-        if (!is_kill(record)) {
-            return record;
-        }
-    }
-    return NULL;
-}
-
-/* Rules P1 and P2. */
 static const char *request_is_poison(const struct fault_history *history)
 {
     const struct fault_record *newest = &history->records[0];
-    struct request_walk walk = {.history = history, .next = 1, .kills = newest->request_kills};
-    const struct fault_record *record;
-    uint32_t faults = 1;
+    uint32_t kills = newest->request_kills;
     uint32_t same = 1;
-    bool unbroken = true;
 
-    while ((record = request_walk_next(&walk)) != NULL) {
-        faults++;
-        unbroken = unbroken && same_fault(newest, record);
-        same += unbroken;
+    if (newest->request_kills >= POLICY_ANY_REQUEST_FAULTS) {
+        return "P2";
     }
-    if (same >= POLICY_SAME_REQUEST_FAULTS) {
-        return "P1";
+    for (uint32_t index = 1; index < history->count && same < POLICY_SAME_REQUEST_FAULTS; index++) {
+        const struct fault_record *record = &history->records[index];
+
+        if (is_kill(record) || !is_request(record) || record->binding != newest->binding) {
+            continue;
+        }
+        if (record->operation != newest->operation || record->request_kills >= kills ||
+            !same_fault(newest, record)) {
+            break;
+        }
+        kills = record->request_kills;
+        same++;
     }
-    return faults >= POLICY_ANY_REQUEST_FAULTS ? "P2" : NULL;
+    return same >= POLICY_SAME_REQUEST_FAULTS ? "P1" : NULL;
 }
 
 /* Length of the run of start records at the head of the history, kills included in the length. */

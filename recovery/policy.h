@@ -5,9 +5,9 @@
  * Rule: everything known to the decision is in the records that the kernel keeps, so that a monitor that has
  * itself been restarted decides the same. No clock, no memory, no call.
  *
- * Two faults are *the same* when cause, vector, code (of a panic or a failed check), instruction and, for hangs, nothing more
- * than the cause agree (a hang is stopped at any place of its loop), in the same stage. A kill from outside
- * is never evidence: it says nothing about the service or about the request it interrupted.
+ * Two faults are *the same* when cause, vector, code (of a panic or a failed check) and instruction agree; of hangs
+ * the cause alone, for a hang is stopped at any place of its loop. A kill from outside is never evidence: it says
+ * nothing about the service or about the request that it interrupted.
  *
  *  rule  the newest fault happened                 and                                         decision
  *  ----  ----------------------------------------  ------------------------------------------  ---------------------------
@@ -46,8 +46,11 @@
 #define POLICY_EVENT_FAULTS 16
 #define POLICY_EVENT_WINDOW_S 2
 
-/* Records that are looked at; what the kernel keeps beyond them changes no decision. */
-#define POLICY_HISTORY_RECORDS 16
+/* Records that are looked at: all that the kernel keeps. */
+#define POLICY_HISTORY_RECORDS FAULT_RECORDS
+
+_Static_assert(POLICY_HISTORY_RECORDS >= POLICY_EVENT_FAULTS, "rule G2 can be seen");
+_Static_assert(POLICY_HISTORY_RECORDS >= POLICY_RECOVERY_FAULTS, "rule G1 can be seen");
 
 struct fault_history {
     uint32_t count;          /* records below, 1..POLICY_HISTORY_RECORDS */
