@@ -129,6 +129,12 @@ START_TEST(p1_needs_one_fault)
     expect(happen(in_request(5, 3, 0x1000)), POLICY_RESTART, 0, "-");
     begin();
     other = in_request(5, 2, 0x1000);
+    other.cause = CAUSE_CHECK; /* all else agrees */
+    happen(in_request(5, 1, 0x1000));
+    happen(other);
+    expect(happen(in_request(5, 3, 0x1000)), POLICY_RESTART, 0, "-");
+    begin();
+    other = in_request(5, 2, 0x1000);
     other.code = 1;
     happen(in_request(5, 1, 0x1000));
     happen(other);
@@ -213,6 +219,25 @@ START_TEST(s2_ssr_that_ends_events_is_left_out)
 }
 END_TEST
 
+START_TEST(s2_needs_succession)
+{
+    struct fault_record between[] = {in_request(9, 1, 0x1000), in_recovery(5, 0x1000), in_event(6, 0x1000, 0),
+                                     in_event(5, 0x1008, 0)};
+
+    for (size_t index = 0; index < sizeof(between) / sizeof(between[0]); index++) {
+        begin();
+        happen(in_event(5, 0x1000, 0));
+        happen(in_event(5, 0x1000, 0));
+        happen(between[index]);
+        expect(happen(in_event(5, 0x1000, 0)), POLICY_RESTART, 0, "-");
+        happen(killed(between[index]));
+        expect(happen(in_event(5, 0x1000, 0)), POLICY_RESTART, 0, "-");
+        happen(killed(in_event(5, 0x1000, 0)));
+        expect(happen(in_event(5, 0x1000, 0)), POLICY_RESTART_WITHOUT_SSR, 5, "S2");
+    }
+}
+END_TEST
+
 START_TEST(g1_recovery_that_never_ends_is_given_up)
 {
     begin();
@@ -255,6 +280,16 @@ START_TEST(g2_event_that_always_kills_is_given_up)
         expect(happen(in_event(0, 0x1000, fault * 1000)), POLICY_RESTART, 0, "-");
     }
     expect(happen(in_event(0, 0x1000, 16000)), POLICY_GIVE_UP, 0, "G2");
+    begin(); /* long after power-on, and exactly within the window */
+    for (uint64_t fault = 0; fault < POLICY_EVENT_FAULTS; fault++) {
+        uint64_t time = 1000 * (uint64_t)TICKS_PER_S + fault * (POLICY_EVENT_WINDOW_S * (uint64_t)TICKS_PER_S / 15);
+
+        if (fault == POLICY_EVENT_FAULTS - 1) {
+            time = 1000 * (uint64_t)TICKS_PER_S + POLICY_EVENT_WINDOW_S * (uint64_t)TICKS_PER_S;
+        }
+        happen(in_event(0, 0x1000, time));
+    }
+    expect(policy_decide(&history), POLICY_GIVE_UP, 0, "G2");
     begin(); /* the same within a year is weather */
     for (uint32_t fault = 1; fault < 100; fault++) {
         expect(happen(in_event(0, 0x1000, (uint64_t)fault * TICKS_PER_S)), POLICY_RESTART, 0, "-");
@@ -483,6 +518,7 @@ int main(void)
     tcase_add_test(table, s1_ssr_that_ends_recovery_twice_is_left_out);
     tcase_add_test(table, s1_needs_the_same_recovery);
     tcase_add_test(table, s2_ssr_that_ends_events_is_left_out);
+    tcase_add_test(table, s2_needs_succession);
     tcase_add_test(table, g1_recovery_that_never_ends_is_given_up);
     tcase_add_test(table, g1_first_start_that_fails_is_given_up);
     tcase_add_test(table, g1_progress_counts);
