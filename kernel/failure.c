@@ -15,6 +15,7 @@
 #include "kernel/x86_64/log.h"
 
 #define MONITOR_LIMIT_NS 50000000u
+#define MONITOR_FAILURES_MAXIMUM 16u /* in succession, without ever being ready: its image must be at fault */
 
 static struct service *services[OBSERVED_SERVICES]; /* by number */
 
@@ -80,25 +81,36 @@ static void stop_worker(struct service *service)
     service->context->thread = NULL;
 }
 
-static void restart_monitor(struct service *monitor)
+static void restart_monitor(struct service *monitor, bool was_starting)
 {
     uint64_t remaining;
 
+    monitor->start_failures = was_starting ? monitor->start_failures + 1 : 0;
     do {
-        if (!service_restore_step(monitor, &remaining)) {
+        if (monitor->start_failures == MONITOR_FAILURES_MAXIMUM || !service_restore_step(monitor, &remaining)) {
             service_give_up(monitor);
             return;
         }
     } while (remaining);
     monitor->failed_ticks = 0;
-    service_restart(monitor, monitor->entry_recovered, STAGE_RUNNING);
-    trace_current(monitor)->t_ready = cpu_timestamp();
+    service_restart(monitor, monitor->entry_recovered, STAGE_RECOVERING);
+}
+
+void monitor_ready(struct service *monitor)
+{
+    monitor->used_ticks = 0;
+    if (monitor->stage == STAGE_RUNNING)
+        return;
+    service_set_stage(monitor, STAGE_RUNNING);
+    if (monitor->tracing)
+        trace_current(monitor)->t_ready = cpu_timestamp();
     trace_end(monitor);
 }
 
 void service_fail(struct service *service, const struct failure *failure)
 {
     struct recovery_record *trace = trace_begin(service, failure);
+    bool was_starting = service->stage != STAGE_RUNNING;
 
     record_failure(service, failure);
     stop_worker(service);
@@ -117,7 +129,7 @@ void service_fail(struct service *service, const struct failure *failure)
     cpu_local()->reschedule = 1;
     service_set_stage(service, STAGE_FAILED);
     if (service->supervisor)
-        restart_monitor(service);
+        restart_monitor(service, was_starting);
     else if (service->supervisor_notification)
         notification_signal(service->supervisor_notification, service->supervisor_bit);
     else
@@ -169,11 +181,11 @@ void supervise_monitor(uint64_t now_ticks)
             continue;
         if (service->supervisor) {
             monitor = service;
-        } else if (service->failed_ticks && now_ticks - service->failed_ticks > limit_ticks) {
+        } else if (service->failed_ticks && now_ticks > service->failed_ticks + limit_ticks) {
             late = true;
             service->failed_ticks = now_ticks;
         }
     }
-    if (late && monitor && monitor->stage == STAGE_RUNNING)
+    if (late && monitor && monitor->stage != STAGE_GIVEN_UP)
         service_fail(monitor, &(struct failure){.cause = CAUSE_HEARTBEAT, .instruction = monitor->worker->rip});
 }

@@ -119,6 +119,8 @@ static void wait(struct thread *self, struct notification *notification)
 {
     uint64_t taken = notification->bits & self->rdi;
 
+    if (self->service && self->service->supervisor)
+        monitor_ready(self->service);
     if (taken) {
         notification->bits &= ~taken;
         thread_result(self, PD_OK, taken, 0, 0);

@@ -236,7 +236,7 @@ static void check_hang(struct thread *current)
 {
     struct service *service = current->service;
 
-    if (!service || service->supervisor || ++service->used_ticks <= service->hang_limit_ticks)
+    if (!service || ++service->used_ticks <= service->hang_limit_ticks)
         return;
     service_fail(service, &(struct failure){.cause = CAUSE_HANG, .instruction = current->rip});
 }

@@ -80,12 +80,15 @@ static bool outbox_make(struct service *service, uint32_t pages)
 static bool service_furnish(struct service *service, uint32_t region_bytes, uint32_t outbox_pages)
 {
     struct domain *domain = service->domain;
+    struct capability *self;
 
     service->context = sched_context_create(domain);
     service->worker = service->context ? thread_create(domain) : NULL;
     if (!service->worker)
         return false;
-    object_hold(&service->worker->object); /* the service keeps its worker for ever */
+    if (capability_reserve(&domain->table, domain, SLOT_SELF_THREAD, &self) != PD_OK)
+        return false;
+    capability_fill(self, &service->worker->object, RIGHT_USE, 0, NULL); /* the reference that is left is the service's */
     if (region_bytes) {
         service->region = ssr_create(domain, region_bytes, &service->layout[1]);
         if (!service->region)

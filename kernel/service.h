@@ -99,6 +99,7 @@ struct service {
     uint32_t hang_limit_ticks;
     uint32_t ssr_bytes;
     uint32_t supervisor;           /* it is the monitor */
+    uint32_t start_failures;       /* of the monitor, in succession */
     struct ssr_layout layout[2];   /* of client regions, of the service region */
 
     struct thread *queue_head, *queue_tail; /* callers that wait, in order */
@@ -199,6 +200,8 @@ struct failure {
 void service_fail(struct service *service, const struct failure *failure);
 /* The kernel's one fixed rule: called at each tick. */
 void supervise_monitor(uint64_t now_ticks);
+/* The monitor waits for its notification: it has done what there was to do. It has no calls to reply to. */
+void monitor_ready(struct service *monitor);
 void service_give_up(struct service *service);
 /* Tell the failure flow of a service that has got its number. */
 void service_register(struct service *service);

@@ -85,7 +85,7 @@ static int64_t start(struct service *service)
 {
     if (service->stage != STAGE_UNUSED || !service->entry_fresh)
         return PD_BAD_STAGE;
-    service_restart(service, service->entry_fresh, service->supervisor ? STAGE_RUNNING : STAGE_FRESH_START);
+    service_restart(service, service->entry_fresh, STAGE_FRESH_START);
     return PD_OK;
 }
 
