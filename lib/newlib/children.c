@@ -259,7 +259,7 @@ pid_t glue_child_start(const char *path, char *const arguments[], char *const en
     request.quota_pages = quota_pages ? quota_pages : usual_quota();
     request.exit_notification = ended;
     request.exit_bits = bit_of(child);
-    program_capabilities(&request, services, capabilities);
+    program_capabilities(&request, services, capabilities, 0);
     if (spawn_start(&request, &image, &child->program, failure) != 0) {
         forget(child);
         errno = error_of(failure);

@@ -18,55 +18,71 @@ static int holds(uint32_t slot, uint64_t wanted_type, uint64_t wanted_rights)
            (rights & wanted_rights) == wanted_rights;
 }
 
-struct program_bundle program_bundle_open(uint32_t memory_slot, uint64_t address)
+/* A bundle and where it is readable; bytes 0 if there is none. */
+struct bundle {
+    uint32_t memory_slot;
+    uint64_t address;
+    uint64_t bytes;
+};
+
+static struct bundle payload = {SLOT_PAYLOAD, PAYLOAD_ADDRESS, 0};
+static struct bundle system_bundle = {SLOT_SYSTEM_BUNDLE, SYSTEM_BUNDLE_ADDRESS, 0};
+
+static void open_bundle(struct bundle *bundle)
 {
-    struct program_bundle bundle = {memory_slot, (const void *)address, 0};
     uint64_t pages;
     uint64_t resident_pages;
     uint64_t physical_address;
-    int64_t status;
 
-    if (!holds(memory_slot, OBJECT_MEMORY, RIGHT_USE) ||
-        pd_memory_info(memory_slot, &pages, &resident_pages, &physical_address) != PD_OK) {
-        return bundle;
+    if (holds(bundle->memory_slot, OBJECT_MEMORY, RIGHT_USE) &&
+        pd_memory_info(bundle->memory_slot, &pages, &resident_pages, &physical_address) == PD_OK &&
+        pd_map(SLOT_SELF_DOMAIN, bundle->memory_slot, bundle->address, 0, pages, RIGHT_USE, 0) == PD_OK) {
+        bundle->bytes = pages * PAGE_BYTES;
     }
-    status = pd_map(SLOT_SELF_DOMAIN, memory_slot, address, 0, pages, RIGHT_USE, 0);
-    if (status == PD_OK) {
-        bundle.bytes = pages * PAGE_BYTES;
+}
+
+void program_bundles(void)
+{
+    static int opened;
+
+    if (!opened) {
+        open_bundle(&payload);
+        open_bundle(&system_bundle);
+        opened = 1;
     }
-    return bundle;
+}
+
+static int find(const struct bundle *bundle, const char *name, struct spawn_image *image)
+{
+    const struct bundle_entry *entry =
+        bundle->bytes ? pd_bundle_find((const void *)bundle->address, bundle->bytes, name) : NULL;
+
+    if (!entry) {
+        return 0;
+    }
+    *image = (struct spawn_image){
+        .memory_slot = bundle->memory_slot,
+        .first_page = entry->offset_bytes / PAGE_BYTES,
+        .mapped = (const void *)(bundle->address + entry->offset_bytes),
+        .bytes = entry->size_bytes,
+    };
+    return 1;
 }
 
 int program_find(const char *name, struct spawn_image *image)
 {
-    static struct program_bundle bundles[2];
-    static int opened;
+    program_bundles();
+    return find(&payload, name, image) || find(&system_bundle, name, image);
+}
 
-    if (!opened) {
-        bundles[0] = program_bundle_open(SLOT_PAYLOAD, PAYLOAD_ADDRESS);
-        bundles[1] = program_bundle_open(SLOT_SYSTEM_BUNDLE, SYSTEM_BUNDLE_ADDRESS);
-        opened = 1;
-    }
-    for (int index = 0; index < 2; index++) {
-        const struct program_bundle *bundle = &bundles[index];
-        const struct bundle_entry *entry =
-            bundle->bytes ? pd_bundle_find(bundle->mapped, bundle->bytes, name) : NULL;
-
-        if (entry) {
-            *image = (struct spawn_image){
-                .memory_slot = bundle->memory_slot,
-                .first_page = entry->offset_bytes / PAGE_BYTES,
-                .mapped = (const uint8_t *)bundle->mapped + entry->offset_bytes,
-                .bytes = entry->size_bytes,
-            };
-            return 1;
-        }
-    }
-    return 0;
+int program_find_system(const char *name, struct spawn_image *image)
+{
+    program_bundles();
+    return find(&system_bundle, name, image);
 }
 
 void program_capabilities(struct spawn_request *request, struct spawn_service services[PROGRAM_SERVICES],
-                          struct spawn_capability capabilities[PROGRAM_CAPABILITIES])
+                          struct spawn_capability capabilities[PROGRAM_CAPABILITIES], int supervisor)
 {
     static const struct spawn_service wanted_services[PROGRAM_SERVICES] = {
         {SLOT_SERVICES + SERVICE_NUMBER_CONSOLE, SLOT_CONSOLE},
@@ -88,7 +104,9 @@ void program_capabilities(struct spawn_request *request, struct spawn_service se
 
         if (holds(slot, OBJECT_SERVICE, RIGHT_GRANT)) {
             services[request->service_count++] = wanted_services[index];
-            capabilities[request->capability_count++] = (struct spawn_capability){slot, slot, RIGHT_GRANT};
+            if (!supervisor) {
+                capabilities[request->capability_count++] = (struct spawn_capability){slot, slot, RIGHT_GRANT};
+            }
         }
     }
     for (uint32_t index = 0; index < sizeof wanted_memories / sizeof wanted_memories[0]; index++) {

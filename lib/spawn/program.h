@@ -18,24 +18,21 @@
 #define PROGRAM_SERVICES 3
 #define PROGRAM_CAPABILITIES 6
 
-/* A bundle and where it is readable; bytes 0 if there is none. */
-struct program_bundle {
-    uint32_t memory_slot;
-    const void *mapped;
-    uint64_t bytes;
-};
+/* Map the bundles that the caller holds, once. Called by the others of this file. */
+void program_bundles(void);
 
-/* Map the bundle in `memory_slot` at `address`, once. Returns it with bytes 0 if the slot is empty. */
-struct program_bundle program_bundle_open(uint32_t memory_slot, uint64_t address);
-
-/* Program `name` of the payload or the system bundle: 1 and *image, or 0. */
+/* Program `name` of the payload or, failing that, of the system bundle: 1 and *image, or 0. */
 int program_find(const char *name, struct spawn_image *image);
 
+/* The same, of the system bundle only. */
+int program_find_system(const char *name, struct spawn_image *image);
+
 /*
- * The usual capabilities: console, fs and rng bound at their well-known slots, and RIGHT_GRANT on them, the boot page
- * and the bundles passed on. What the caller does not have itself is left out. Fills the tables and *request.
+ * The usual capabilities: console, fs and rng bound at their well-known slots, the boot page and the bundles passed on, and
+ * RIGHT_GRANT on the three services unless `supervisor` (then the caller hands on more itself). What the caller does
+ * not have is left out. Fills the tables and *request.
  */
 void program_capabilities(struct spawn_request *request, struct spawn_service services[PROGRAM_SERVICES],
-                          struct spawn_capability capabilities[PROGRAM_CAPABILITIES]);
+                          struct spawn_capability capabilities[PROGRAM_CAPABILITIES], int supervisor);
 
 #endif
