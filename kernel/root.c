@@ -129,7 +129,7 @@ uint64_t root_load(struct domain *root)
         const struct elf_program_header *segment =
             (const void *)(image + header->program_headers + (uint64_t)i * header->program_header_bytes);
 
-        if (segment->type == ELF_LOAD)
+        if (segment->type == ELF_LOAD && segment->memory_bytes)
             load_segment(root, image, segment);
     }
     map_or_panic(root, stack, PROGRAM_STACK_TOP - PROGRAM_STACK_BYTES, PROGRAM_STACK_BYTES / PAGE_BYTES,
