@@ -251,11 +251,10 @@ void service_event(struct service *service, uint64_t bits)
         service->attention |= ATTENTION_QUEUED;
 }
 
-struct thread *call_slow(struct thread *self, struct portal *portal, uint64_t operation)
+struct thread *call_slow(struct thread *self, struct portal *portal)
 {
     struct service *service = portal->service;
 
-    (void)operation; /* stays in the caller's rax, from where every beginning takes it */
     if (portal->gate != PORTAL_OPEN || service->stage == STAGE_GIVEN_UP) {
         thread_result(self, portal->gate == PORTAL_LOST ? PD_LOST : PD_DEAD, FATE_NOT_DONE, 0, 0);
         return self;

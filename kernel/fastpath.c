@@ -29,21 +29,35 @@ static inline struct thread *fast_switch(struct cpu *cpu, struct thread *self, s
     return next;
 }
 
+/* A region that the fast path can take: none, or one page whose working copy is as the last commit left it. */
+static inline bool region_ready(const struct ssr *ssr)
+{
+    uint32_t working;
+
+    if (!ssr)
+        return true;
+    working = ssr_working(&ssr->memory);
+    return likely(ssr->memory.pages == 1) &&
+           likely(checksum(ssr->memory.page[working][0], ssr->memory.page_bytes) == ssr->memory.sum[working][0]);
+}
+
+/* Was its one page, mapped by `*entry`, written? */
+static inline bool region_written(const struct ssr *ssr, const uint64_t *entry)
+{
+    return ssr && *entry & PTE_DIRTY;
+}
+
 static inline struct thread *call_fast(struct thread *self, struct cpu *cpu, struct portal *portal, uint64_t selector)
 {
     struct service *service = portal->service;
     struct thread *worker = service->acceptor;
-    struct ssr *ssr = portal->ssr, *region = service->region;
+    struct ssr *ssr = portal->ssr;
 
-    if (unlikely(!worker || self->r8 || portal->gate != PORTAL_OPEN))
-        return call_slow(self, portal, selector >> INVOKE_OPERATION_SHIFT);
-    if (ssr && unlikely(!ssr_open(&ssr->memory)))
-        return call_slow(self, portal, selector >> INVOKE_OPERATION_SHIFT);
-    if (region && unlikely(!ssr_open(&region->memory)))
-        return call_slow(self, portal, selector >> INVOKE_OPERATION_SHIFT);
+    if (unlikely(!worker || self->r8 | portal->gate) || !region_ready(ssr) || !region_ready(service->region))
+        return call_slow(self, portal);
 
     if (ssr)
-        window_map(service->window, ssr);
+        service->window[0] = ssr->entry[ssr_working(&ssr->memory)][0];
     service->acceptor = NULL;
     service->attention = 0;
     service->used_ticks = 0;
@@ -68,35 +82,31 @@ static inline struct thread *reply_fast(struct thread *self, struct cpu *cpu)
     struct service *service = self->service;
     struct thread *caller;
     struct ssr *ssr, *region;
-    uint32_t written = 0, region_written = 0;
+    uint64_t *window;
+    bool ssr_dirty, region_dirty;
 
     /* A reply flag, or reply bytes. */
     if (unlikely(!service || service->attention || (self->rax << 1 | self->r8)))
         return reply_slow(self);
     ssr = service->portal->ssr;
     region = service->region;
-    if (ssr) {
-        written = window_written(service->window, ssr);
-        if (written && unlikely(!ssr_seal(&ssr->memory, written)))
-            return reply_slow(self);
-    }
-    if (region) {
-        region_written = window_written(service->window + WINDOW_REGION_ENTRY, region);
-        if (region_written && unlikely(!ssr_seal(&region->memory, region_written)))
-            return reply_slow(self);
-    }
+    window = service->window;
+    ssr_dirty = region_written(ssr, window);
+    region_dirty = region_written(region, window + WINDOW_REGION_ENTRY);
+    if ((ssr_dirty && unlikely(!ssr_seal_page(&ssr->memory))) ||
+        (region_dirty && unlikely(!ssr_seal_page(&region->memory))))
+        return reply_slow(self);
 
-    if (ssr)
-        window_unmap(service->window, ssr);
-    if (written)
+    window[0] = 0;
+    if (ssr_dirty)
         ssr_publish(&ssr->memory);
-    if (region_written)
+    if (region_dirty)
         ssr_publish(&region->memory);
-    if (written)
-        ssr_settle(&ssr->memory, written);
-    if (region_written) {
-        ssr_settle(&region->memory, region_written);
-        window_map(service->window + WINDOW_REGION_ENTRY, region);
+    if (ssr_dirty)
+        ssr_settle_page(&ssr->memory);
+    if (region_dirty) {
+        ssr_settle_page(&region->memory);
+        window[WINDOW_REGION_ENTRY] = region->entry[ssr_working(&region->memory)][0];
     }
     caller = service->caller;
     service->caller = NULL;
@@ -122,5 +132,10 @@ struct thread *syscall_dispatch(struct thread *self, struct cpu *cpu)
     capability = capability_at(&self->domain->table, selector & INVOKE_SLOT_MASK);
     if (likely(capability->type == OBJECT_PORTAL))
         return call_fast(self, cpu, (struct portal *)capability->object, selector & UINT32_MAX);
-    return invoke_object(self, cpu, capability, (selector & UINT32_MAX) >> INVOKE_OPERATION_SHIFT);
+    selector = (selector & UINT32_MAX) >> INVOKE_OPERATION_SHIFT;
+    if (selector == OBJECT_IDENTIFY && likely(capability->type != OBJECT_NONE)) {
+        thread_result(self, PD_OK, capability->type, capability->rights, capability->badge);
+        return self;
+    }
+    return invoke_object(self, cpu, capability, selector);
 }

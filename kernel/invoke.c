@@ -26,10 +26,6 @@ struct thread *invoke_object(struct thread *self, struct cpu *cpu, struct capabi
         thread_status(self, PD_BAD_CAPABILITY);
         return self;
     }
-    if (operation == OBJECT_IDENTIFY) {
-        thread_result(self, PD_OK, capability->type, capability->rights, capability->badge);
-        return self;
-    }
     if (unlikely(capability->object->dead) && capability->type != OBJECT_DOMAIN) {
         thread_status(self, PD_DEAD);
         return self;

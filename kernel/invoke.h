@@ -3,7 +3,7 @@
 #pragma once
 #include "kernel/thread.h"
 
-/* Run `operation` of the object that `capability` names for the running thread; returns who runs next. */
+/* Run `operation` (not IDENTIFY: the fast path does that) of the object that `capability` names for the running thread; returns who runs next. */
 struct thread *invoke_object(struct thread *self, struct cpu *cpu, struct capability *capability, uint64_t operation);
 
 /* Who runs when the kernel is left: the current thread if it can and nothing has changed, else whom the scheduler

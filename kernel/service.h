@@ -165,8 +165,8 @@ void ssr_invoke(struct thread *self, struct capability *capability, uint64_t ope
 /* ---- call.c: the slow half of the call flow ---- */
 /* The running transaction's worker leaves the CPU's present address space or window: make the next switch reload. */
 void window_changed(struct service *service);
-struct thread *call_slow(struct thread *self, struct portal *portal, uint64_t operation);
-struct thread *reply_slow(struct thread *worker);
+__attribute__((cold)) struct thread *call_slow(struct thread *self, struct portal *portal);
+__attribute__((cold)) struct thread *reply_slow(struct thread *worker);
 /* The worker is free: begin what is due. */
 void service_next(struct service *service);
 /* `caller` waits at the end of the queue; it keeps its request. */

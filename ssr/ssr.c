@@ -14,13 +14,6 @@ uint32_t ssr_page_bytes(uint32_t bytes)
     return (bytes + CHECKSUM_GRANULE - 1) & ~(CHECKSUM_GRANULE - 1);
 }
 
-void ssr_copy_page(uint64_t *to, const uint64_t *from, uint32_t bytes)
-{
-    uint64_t quadwords = bytes / 8;
-
-    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(quadwords) : : "memory");
-}
-
 void ssr_initialise(struct ssr_memory *ssr, uint32_t bytes, const struct ssr_layout *layout)
 {
     ssr->pages = (uint8_t)ssr_page_count(bytes);

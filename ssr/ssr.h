@@ -66,8 +66,6 @@ enum ssr_verdict ssr_scrub(struct ssr_memory *ssr);
 /* Undo the transaction on the pages in `written`. LOST if a committed page turns out to be bad. */
 enum ssr_verdict ssr_rollback(struct ssr_memory *ssr, uint32_t written);
 
-void ssr_copy_page(uint64_t *to, const uint64_t *from, uint32_t bytes);
-
 static inline uint32_t ssr_working(const struct ssr_memory *ssr)
 {
     return ssr->committed ^ 1u;
@@ -98,10 +96,28 @@ static inline bool ssr_seal(struct ssr_memory *ssr, uint32_t written)
     return true;
 }
 
+/* The same for a region of one page that was written. */
+static inline bool ssr_seal_page(struct ssr_memory *ssr)
+{
+    uint32_t working = ssr_working(ssr);
+
+    if (ssr->layout && !ssr_ranges_hold(ssr, working, 1))
+        return false;
+    ssr->sum[working][0] = checksum(ssr->page[working][0], ssr->page_bytes);
+    return true;
+}
+
 /* The commit of a sealed region: one flip. Cannot fail. */
 static inline void ssr_publish(struct ssr_memory *ssr)
 {
     ssr->committed ^= 1u;
+}
+
+static inline void ssr_copy_page(uint64_t *to, const uint64_t *from, uint32_t bytes)
+{
+    uint64_t quadwords = bytes / 8;
+
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(quadwords) : : "memory");
 }
 
 /* After the flip: bring the copy that now is the working one up to date. A page that was not written is equal
@@ -116,4 +132,13 @@ static inline void ssr_settle(struct ssr_memory *ssr, uint32_t written)
         ssr_copy_page(ssr->page[working][i], ssr->page[committed][i], ssr->page_bytes);
         ssr->sum[working][i] = ssr->sum[committed][i];
     }
+}
+
+/* The same for a region of one page that was written. */
+static inline void ssr_settle_page(struct ssr_memory *ssr)
+{
+    uint32_t committed = ssr->committed, working = committed ^ 1u;
+
+    ssr_copy_page(ssr->page[working][0], ssr->page[committed][0], ssr->page_bytes);
+    ssr->sum[working][0] = ssr->sum[committed][0];
 }
