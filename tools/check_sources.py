@@ -31,6 +31,7 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "recovery": ("servers/common", "lib", "abi"),
     "lib": ("abi",),
     "user": ("lib", "abi"),
+    "user/init": ("servers/common", "lib", "abi"),
     "bench": ("lib", "abi"),
     "faultinject": ("abi",),
 }
@@ -75,6 +76,16 @@ def _owner(path: Path) -> str:
     return parts[0]
 
 
+def _rule(path: Path) -> tuple[str, ...] | None:
+    """What a file may include: the rule of its nearest folder that has one."""
+    folder = path.parent
+    while folder != Path("."):
+        if str(folder) in MAY_INCLUDE:
+            return MAY_INCLUDE[str(folder)]
+        folder = folder.parent
+    return None
+
+
 def _resolve(path: Path, name: str) -> str | None:
     """The folder that an include leads to; None if it is not ours."""
     local = (ROOT / path.parent / name).resolve()
@@ -92,7 +103,7 @@ def check_includes(files: list[Path]) -> list[str]:
     problems = []
     for path in files:
         owner = _owner(path)
-        rule = MAY_INCLUDE.get(owner, MAY_INCLUDE.get(path.parts[0]))
+        rule = _rule(path)
         if path.suffix not in (".c", ".h", ".S") or rule is None:
             continue
         for number, line in enumerate((ROOT / path).read_text(errors="replace").splitlines(), 1):
