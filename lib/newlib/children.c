@@ -18,24 +18,31 @@
 #include "newlib/children.h"
 #include "newlib/glue.h"
 #include "newlib/mappings.h"
+#include "perdure/boot.h"
 #include "perdure/domain.h"
 #include "perdure/memory.h"
 #include "perdure/notification.h"
 #include "perdure/slots.h"
+#include "perdure/thread.h"
 #include "spawn/program.h"
 
 #define FIRST_CHILD 1000 /* numbers of children: programs at different depths of a tree seldom share one */
 #define PROGRAM_PRIORITY 10
+#define RETURN_TURNS 100
+#define RETURN_TURN_NS 1000000u
+#define RETURN_SLACK_PAGES 64 /* what the parent itself may have taken meanwhile */
 
 struct child {
     struct spawn_child program;
     void *file; /* mapped copy of its ELF file, NULL if it came from a bundle */
     size_t file_bytes;
+    uint64_t quota_pages;
     int used;
     char name[32];
 };
 
 static struct child children[GLUE_CHILDREN];
+static uint64_t pages_expected; /* left when the children that were waited for have been taken apart */
 static uint32_t ended; /* notification; 0 before the first child */
 
 static uint64_t bit_of(const struct child *child)
@@ -154,8 +161,7 @@ static int find_image(const char *path, struct child *child, struct spawn_image 
     return program_find(path, image) ? 0 : load_from_path(path, child, image);
 }
 
-/* Pages for a child when the caller does not say: half of what is left. */
-static uint64_t usual_quota(void)
+static uint64_t pages_left(void)
 {
     uint64_t quota_pages = 0;
     uint64_t used_pages = 0;
@@ -163,7 +169,23 @@ static uint64_t usual_quota(void)
     uint64_t name;
 
     pd_domain_info(SLOT_SELF_DOMAIN, &quota_pages, &used_pages, &threads, &name);
-    return quota_pages > used_pages ? (quota_pages - used_pages) / 2 : 0;
+    return quota_pages > used_pages ? quota_pages - used_pages : 0;
+}
+
+/*
+ * Pages for a child when the caller does not say: half of what is left. The kernel takes the remains of an ended child
+ * apart when nothing else is to do, so what the last one held may have to be waited for.
+ */
+static uint64_t usual_quota(void)
+{
+    uint64_t left = pages_left();
+
+    for (int turn = 0; turn < RETURN_TURNS && left < pages_expected; turn++) {
+        pd_sleep_until(pd_now_ns() + RETURN_TURN_NS);
+        left = pages_left();
+    }
+    pages_expected = 0;
+    return left / 2;
 }
 
 static int notification_ready(void)
@@ -206,6 +228,12 @@ void glue_child_streams(struct startup_stream streams[3])
 /* Give back what a child held. */
 static void forget(struct child *child)
 {
+    if (!pages_expected) {
+        pages_expected = pages_left();
+    }
+    if (child->quota_pages > RETURN_SLACK_PAGES) {
+        pages_expected += child->quota_pages - RETURN_SLACK_PAGES;
+    }
     spawn_release(&child->program);
     if (child->file) {
         munmap(child->file, child->file_bytes);
@@ -257,6 +285,7 @@ pid_t glue_child_start(const char *path, char *const arguments[], char *const en
     request.name = child->name;
     request.process_number = (uint64_t)number_of(child);
     request.quota_pages = quota_pages ? quota_pages : usual_quota();
+    child->quota_pages = request.quota_pages;
     request.exit_notification = ended;
     request.exit_bits = bit_of(child);
     program_capabilities(&request, services, capabilities, 0);

@@ -15,11 +15,16 @@ struct cursor {
     int overflow;
 };
 
+static uint64_t rounded(uint64_t bytes)
+{
+    return (bytes + 7) & ~(uint64_t)7;
+}
+
 static void *reserve(struct cursor *cursor, uint64_t bytes, uint64_t *address)
 {
     void *place = cursor->here;
 
-    bytes = (bytes + 7) & ~(uint64_t)7;
+    bytes = rounded(bytes);
     if (cursor->overflow || bytes > cursor->left_bytes) {
         cursor->overflow = 1;
         return NULL;
@@ -31,16 +36,23 @@ static void *reserve(struct cursor *cursor, uint64_t bytes, uint64_t *address)
     return place;
 }
 
-static char *put_text(struct cursor *cursor, const char *text)
+/* Bytes of a text with its NUL. */
+static uint64_t text_bytes(const char *text)
 {
-    uint64_t address = 0;
     uint64_t bytes = 1;
-    char *place;
 
     while (text[bytes - 1]) {
         bytes++;
     }
-    place = reserve(cursor, bytes, &address);
+    return bytes;
+}
+
+static char *put_text(struct cursor *cursor, const char *text)
+{
+    uint64_t address = 0;
+    uint64_t bytes = text_bytes(text);
+    char *place = reserve(cursor, bytes, &address);
+
     for (uint64_t index = 0; place && index < bytes; index++) {
         place[index] = text[index];
     }
@@ -70,6 +82,30 @@ static char **put_list(struct cursor *cursor, const char *const *list)
         place[count] = NULL;
     }
     return (char **)address;
+}
+
+static uint64_t list_bytes(const char *const *list)
+{
+    uint64_t bytes = (count_of(list) + 1) * sizeof *list;
+
+    for (; list && *list; list++) {
+        bytes += rounded(text_bytes(*list));
+    }
+    return bytes;
+}
+
+uint64_t startup_bytes(const struct spawn_request *request)
+{
+    uint64_t bytes = rounded(sizeof(struct startup_block)) + list_bytes(request->arguments) +
+                     list_bytes(request->environment);
+
+    if (request->working_directory) {
+        bytes += rounded(text_bytes(request->working_directory));
+    }
+    for (unsigned index = 0; index < 3; index++) {
+        bytes += request->streams[index].path ? rounded(text_bytes(request->streams[index].path)) : 0;
+    }
+    return bytes;
 }
 
 int startup_build(void *room, uint64_t room_bytes, uint64_t address, const struct spawn_request *request)

@@ -5,6 +5,9 @@
 
 #include "spawn/spawn.h"
 
+/* Bytes that the block of `request` takes, a multiple of 8. */
+uint64_t startup_bytes(const struct spawn_request *request);
+
 /*
  * Write the block of `request` into `room` (room_bytes, zeroed, 8-aligned) for a program that will find it at
  * `address`. Returns 0, or -1 if it does not fit.

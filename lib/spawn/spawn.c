@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rule: the steps are in the order in which they can fail, the thread starts last, and every slot taken is in
- * struct spawn_child at once, so that spawn_release() is the one way back.
+ * struct spawn_child at once, so that spawn_release() is the one way back. What is written through the window is made
+ * resident first, so that a quota that is too small is a status and not a fault.
  */
 #include "spawn/spawn.h"
 #include "elf/elf.h"
@@ -43,7 +44,8 @@ static uint64_t page_up(uint64_t address)
 /* Copy bytes into page `page` of a memory, through the window. */
 static int64_t fill_page(uint32_t memory, uint64_t page, uint64_t offset, const void *from, uint64_t bytes)
 {
-    int64_t status = pd_map(SLOT_SELF_DOMAIN, memory, SPAWN_WINDOW, page, 1, RIGHT_USE | RIGHT_WRITE, 0);
+    int64_t status = pd_map(SLOT_SELF_DOMAIN, memory, SPAWN_WINDOW, page, 1, RIGHT_USE | RIGHT_WRITE,
+                            MAP_RESIDENT);
 
     if (status == PD_OK) {
         __builtin_memcpy((uint8_t *)SPAWN_WINDOW + offset, from, bytes);
@@ -146,23 +148,26 @@ static int make_stack(struct spawn_child *child, const struct spawn_request *req
                       struct spawn_failure *failure)
 {
     const uint64_t stack_pages = PROGRAM_STACK_BYTES / PAGE_BYTES;
-    const uint64_t block_pages = STARTUP_BYTES_MAXIMUM / PAGE_BYTES;
+    const uint64_t block_pages = pd_pages(startup_bytes(request));
     int fits;
 
+    if (block_pages > STARTUP_BYTES_MAXIMUM / PAGE_BYTES) {
+        failure->status = PD_TOO_LARGE;
+        failure->reason = "arguments and environment";
+        return -1;
+    }
     child->stack_memory = pd_slot_take();
     if (failed(pd_create_memory(child->domain, child->stack_memory, stack_pages, 0), "memory for its stack",
                failure) ||
         failed(pd_map(SLOT_SELF_DOMAIN, child->stack_memory, SPAWN_WINDOW, stack_pages - block_pages, block_pages,
-                      RIGHT_USE | RIGHT_WRITE, 0),
-               "mapping its stack here", failure)) {
+                      RIGHT_USE | RIGHT_WRITE, MAP_RESIDENT),
+               "memory for its arguments", failure)) {
         return -1;
     }
-    *block = PROGRAM_STACK_TOP - STARTUP_BYTES_MAXIMUM;
-    fits = startup_build((void *)SPAWN_WINDOW, STARTUP_BYTES_MAXIMUM, *block, request);
+    *block = PROGRAM_STACK_TOP - block_pages * PAGE_BYTES;
+    fits = startup_build((void *)SPAWN_WINDOW, block_pages * PAGE_BYTES, *block, request);
     pd_unmap(SLOT_SELF_DOMAIN, SPAWN_WINDOW, block_pages);
-    if (fits != 0) {
-        failure->status = PD_TOO_LARGE;
-        failure->reason = "arguments and environment";
+    if (failed(fits == 0 ? PD_OK : PD_TOO_LARGE, "arguments and environment", failure)) {
         return -1;
     }
     return failed(pd_map(child->domain, child->stack_memory, PROGRAM_STACK_TOP - PROGRAM_STACK_BYTES, 0, stack_pages,
