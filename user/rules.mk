@@ -25,6 +25,6 @@ $(BUILD)/obj/program/user/%.o: user/%.c $(PROGRAM_CC) $(SYSROOT_FILES)
 	$(call say,CC,$<) $(PROGRAM_CC) $(PROGRAM_FLAGS) $(DEPEND_FLAGS) -c $< -o $@
 
 # Part of the kernel image: what must be there without a disk.
-SHIPPED_PROGRAMS := $(foreach name,$(filter shell bench sha256,$(PROGRAM_NAMES)),$(BUILD)/programs/$(name))
+SHIPPED_PROGRAMS := $(foreach name,$(filter shell bench sha256 recovery,$(PROGRAM_NAMES)),$(BUILD)/programs/$(name))
 PROGRAMS := $(PROGRAM_NAMES:%=$(BUILD)/programs/%)
 ALL_TARGETS += $(PROGRAMS)

@@ -199,13 +199,14 @@ static int give_self(struct spawn_child *child, uint64_t badge, struct spawn_fai
 static int give_capabilities(struct spawn_child *child, const struct spawn_request *request,
                              struct spawn_failure *failure)
 {
-    uint64_t binding;
-
+    if (failed(request->service_count <= SPAWN_SERVICES_MAXIMUM ? PD_OK : PD_TOO_LARGE, "its services", failure)) {
+        return -1;
+    }
     for (uint32_t index = 0; index < request->service_count; index++) {
         const struct spawn_service *service = &request->services[index];
 
         if (failed(pd_service_bind(service->service_slot, child->domain, service->portal_slot,
-                                   request->process_number, &binding),
+                                   request->process_number, &child->bindings[index]),
                    "binding a service", failure)) {
             return -1;
         }

@@ -18,6 +18,9 @@
 #define SPAWN_WINDOW 0x60000000ul
 #define SPAWN_WINDOW_BYTES 0x08000000ul
 
+/* Services that one program is bound to, at most. */
+#define SPAWN_SERVICES_MAXIMUM 8
+
 /* An ELF file that lies in memory: page-aligned in `memory_slot` and readable by the caller at `mapped`. */
 struct spawn_image {
     uint32_t memory_slot;
@@ -65,6 +68,7 @@ struct spawn_child {
     uint32_t sched_context;
     uint32_t stack_memory;
     uint32_t zero_memory;
+    uint64_t bindings[SPAWN_SERVICES_MAXIMUM]; /* in the order of the request's services */
 };
 
 /* Why a start failed: a status of the kernel (0 if it was not the kernel) and what was being done. */

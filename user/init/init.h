@@ -45,8 +45,8 @@ int session_run(void);
 
 /* ---- words.c: pure ---- */
 /*
- * Split one line of a session into words, in place: words are apart by blanks, a backslash gives the next character
- * as it is, except \n, \t and \xHH. Reads from `line` up to '\n' or `end`; writes NUL-terminated words into `room`
+ * Split one line of a session into words: they are apart by blanks; a backslash gives the next character as it is,
+ * except \n, \r, \t and \xHH; blanks between double quotes belong to the word, and "" is an empty one. Reads from `line` up to '\n' or `end`; writes NUL-terminated words into `room`
  * (room_bytes) and their addresses into `words` (`limit` of them, and a NULL). Returns the number of words, or -1
  * if they do not fit or the line is not well formed.
  */

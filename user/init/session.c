@@ -115,7 +115,7 @@ static uint64_t share(uint32_t count)
 /* Whether this program of the system bundle supervises. */
 static int supervises(const char *name, const struct spawn_image *image)
 {
-    static const char *const names[] = {"shell", "bench"};
+    static const char *const names[] = {"shell", "bench", "recovery"};
 
     for (unsigned index = 0; index < sizeof names / sizeof names[0]; index++) {
         if (image->memory_slot == SLOT_SYSTEM_BUNDLE && strlen(name) == strlen(names[index]) &&
@@ -126,18 +126,29 @@ static int supervises(const char *name, const struct spawn_image *image)
     return 0;
 }
 
-/* Give the right to crash and to look at every service, and to bind to it. */
+/* Give the right to crash and to look at every service and the monitor, and to bind to them. */
 static uint32_t supervision(struct spawn_capability *capabilities)
 {
     uint32_t count = 0;
 
     for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
-        if (manifest_services[number].kind == MANIFEST_SERVICE) {
+        if (manifest_services[number].kind != MANIFEST_ROOT) {
             capabilities[count++] = (struct spawn_capability){SLOT_SERVICES + number, SLOT_SERVICES + number,
                                                               RIGHT_USE | RIGHT_GRANT | RIGHT_SUPERVISE};
         }
     }
     return count;
+}
+
+/* Tell observers who is behind each binding: the program's first argument (a client's name), or its own name. */
+static void log_bindings(const struct spawn_request *request, const struct spawn_child *program)
+{
+    const char *name = request->arguments[1] ? request->arguments[1] : request->name;
+
+    for (uint32_t index = 0; index < request->service_count; index++) {
+        server_log("init: binding %lu of %s is %s", program->bindings[index],
+                   manifest_services[request->services[index].service_slot - SLOT_SERVICES].name, name);
+    }
 }
 
 /* Start one program of the session with its words. */
@@ -173,7 +184,9 @@ static void start(const char *const *line_words, uint64_t quota_pages)
     if (!found || spawn_start(&request, &image, &programs[index], &failure) != 0) {
         server_log("init: cannot start %s: %s%s%s", line_words[0], failure.reason, failure.status ? ": " : "",
                    failure.status ? pd_status_text(failure.status) : "");
+        return;
     }
+    log_bindings(&request, &programs[index]);
 }
 
 /* Wait for every program that was started. */

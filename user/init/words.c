@@ -25,6 +25,8 @@ static int unescape(const char **at, const char *end)
     switch (*place) {
     case 'n':
         return '\n';
+    case 'r':
+        return '\r';
     case 't':
         return '\t';
     case 'x':
@@ -38,6 +40,35 @@ static int unescape(const char **at, const char *end)
     default:
         return (uint8_t)*place;
     }
+}
+
+/* One word, NUL-terminated, to room + *used. 0 if it is not well formed or does not fit. */
+static int take_word(const char **at, const char *end, char *room, uint32_t room_bytes, uint32_t *used)
+{
+    const char *line = *at;
+    int quoted = 0;
+
+    while (line < end && *line != '\n' && (quoted || *line != ' ')) {
+        int character = (uint8_t)*line++;
+
+        if (character == '"') {
+            quoted = !quoted;
+            continue;
+        }
+        if (character == '\\') {
+            character = unescape(&line, end);
+        }
+        if (character < 0 || *used + 1 >= room_bytes) {
+            return 0;
+        }
+        room[(*used)++] = (char)character;
+    }
+    *at = line;
+    if (quoted || *used >= room_bytes) {
+        return 0;
+    }
+    room[(*used)++] = 0;
+    return 1;
 }
 
 int words_split(const char *line, const char *end, char *room, uint32_t room_bytes, const char **words,
@@ -58,20 +89,8 @@ int words_split(const char *line, const char *end, char *room, uint32_t room_byt
             return -1;
         }
         words[count++] = room + used;
-        while (line < end && *line != ' ' && *line != '\n') {
-            int character = (uint8_t)*line++;
-
-            if (character == '\\') {
-                character = unescape(&line, end);
-            }
-            if (character < 0 || used + 1 >= room_bytes) {
-                return -1;
-            }
-            room[used++] = (char)character;
-        }
-        if (used >= room_bytes) {
+        if (!take_word(&line, end, room, room_bytes, &used)) {
             return -1;
         }
-        room[used++] = 0;
     }
 }

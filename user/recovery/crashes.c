@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Services killed from outside, one by one and together, in each stage that a kill can find them in.
+ *
+ * Rule: kills are no evidence against anyone: no client loses a request or its state, however many there are.
+ */
+#include "harness.h"
+
+#include <stddef.h>
+
+#include <abi/blk.h>
+#include <abi/console.h>
+#include <abi/echo.h>
+#include <abi/fs.h>
+#include <abi/rng.h>
+
+#define ABOVE_MONITOR 31 /* the monitor does not run before the strike is over */
+#define BELOW_MONITOR 25 /* the monitor has restarted a service before the next blow, but the service has not run yet */
+
+static const uint32_t all_services[] = {SERVICE_NUMBER_CONSOLE, SERVICE_NUMBER_BLK,  SERVICE_NUMBER_FS,
+                                        SERVICE_NUMBER_RNG,     SERVICE_NUMBER_ECHO, SERVICE_NUMBER_ECHO0};
+#define SERVICES (sizeof all_services / sizeof all_services[0])
+
+static struct client clients[SERVICES];
+static int64_t touches;
+static uint64_t stream[2];
+
+/* Every service does its work, and goes on where it was. */
+static void all_work(const char *when)
+{
+    struct pd_call call;
+    int64_t status;
+
+    client_expect(&clients[0], CONSOLE_SET_MODE, CONSOLE_MODE_COOKED, 0, CONSOLE_MODE_COOKED, when);
+    status = client_call(&clients[1], BLK_INFO, 0, 0, &call);
+    expect(status, PD_OK, when);
+    status = client_call(&clients[2], FS_SYNC, 0, 0, &call);
+    expect(status, PD_OK, when);
+    client_expect(&clients[4], ECHO_TOUCH, 64, 0, ++touches, when);
+    client_expect(&clients[5], ECHO_NULL, 0, 0, 0, when);
+    /* xoshiro256** seeded with 1, the first and the second number of each pair of streams, taken in turn. */
+    for (unsigned index = 0; index < 2; index++) {
+        client_expect(&clients[3], RNG_SEED, 1 + index, 0, 0, when);
+        if (client_call(&clients[3], RNG_NEXT, 2, 0, &call) != PD_OK) {
+            wrong("%s: no random numbers", when);
+        }
+        if (stream[index] == 0) {
+            stream[index] = call.word[1];
+        }
+        expect((int64_t)call.word[1], (int64_t)stream[index], when);
+    }
+}
+
+static void begin(void)
+{
+    for (unsigned index = 0; index < SERVICES; index++) {
+        clients[index] = client_bind(all_services[index]);
+    }
+    touches = 0;
+    all_work("before");
+}
+
+static void end(void)
+{
+    for (unsigned index = 0; index < SERVICES; index++) {
+        expect((int64_t)service_stage(all_services[index]), STAGE_RUNNING, service_name(all_services[index]));
+        client_unbind(&clients[index]);
+    }
+}
+
+/* Each service, when it has nothing to do. */
+static void case_kill_idle(void)
+{
+    begin();
+    for (unsigned index = 0; index < SERVICES; index++) {
+        uint64_t restarts = service_restarts(all_services[index]);
+
+        for (unsigned round = 0; round < 5; round++) {
+            service_crash(all_services[index]);
+            all_work(service_name(all_services[index]));
+        }
+        expect((int64_t)(service_restarts(all_services[index]) - restarts), 5, "restarts");
+    }
+    end();
+}
+
+/* Each service again and again before its recovery has run an instruction; many more often than faults are allowed. */
+static void case_kill_recovering(void)
+{
+    uint32_t numbers[20];
+
+    begin();
+    for (unsigned index = 0; index < SERVICES; index++) {
+        for (unsigned blow = 0; blow < 20; blow++) {
+            numbers[blow] = all_services[index];
+        }
+        strike(BELOW_MONITOR, numbers, 20);
+        all_work(service_name(all_services[index]));
+    }
+    end();
+}
+
+/* All services at one instant. */
+static void case_kill_all_at_once(void)
+{
+    begin();
+    for (unsigned round = 0; round < 5; round++) {
+        strike(ABOVE_MONITOR, all_services, SERVICES);
+        all_work("all at once");
+    }
+    end();
+}
+
+/* Each pair of services at one instant, and the monitor before it has heard of either. */
+static void case_kill_pairs_and_monitor(void)
+{
+    begin();
+    for (unsigned first = 0; first < SERVICES; first++) {
+        for (unsigned second = first + 1; second < SERVICES; second++) {
+            const uint32_t numbers[] = {all_services[first], all_services[second], SERVICE_NUMBER_MONITOR};
+
+            strike(ABOVE_MONITOR, numbers, 2);
+            all_work("a pair");
+            strike(ABOVE_MONITOR, numbers, 3);
+            all_work("a pair and the monitor");
+        }
+    }
+    end();
+}
+
+/* The monitor alone, and before the service. */
+static void case_kill_monitor(void)
+{
+    begin();
+    for (unsigned round = 0; round < 20; round++) {
+        const uint32_t numbers[] = {SERVICE_NUMBER_MONITOR, all_services[round % SERVICES], SERVICE_NUMBER_MONITOR,
+                                    SERVICE_NUMBER_MONITOR};
+
+        service_crash(SERVICE_NUMBER_MONITOR);
+        all_work("without a failed service");
+        strike(ABOVE_MONITOR, numbers, 4);
+        all_work("with a failed service");
+    }
+    end();
+}
+
+const struct test_case crash_cases[] = {
+    {"kill-idle", case_kill_idle, 0},
+    {"kill-recovering", case_kill_recovering, 0},
+    {"kill-all-at-once", case_kill_all_at_once, 0},
+    {"kill-pairs-and-monitor", case_kill_pairs_and_monitor, 0},
+    {"kill-monitor", case_kill_monitor, 0},
+    {NULL, NULL, 0},
+};
