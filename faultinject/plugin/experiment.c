@@ -116,6 +116,7 @@ static void run_here(const struct experiment *experiment)
 {
     running = results_record(experiment->index);
     results_injection(running);
+    disk_locate();
     if (!options.single) {
         machine_divert_outputs();
         poll_start();
@@ -271,4 +272,5 @@ const struct stop_handlers experiment_handlers = {
     .verdict = verdict,
     .recovery = recovery,
     .skips_idle = true,
+    .follows_kernel_exits = true,
 };

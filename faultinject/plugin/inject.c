@@ -82,19 +82,31 @@ static void inject_code(unsigned byte, unsigned bit)
     }
 }
 
+/*
+ * An endless loop in place of the next instructions, up to the page's end or 128 bytes: NOPs and a jump back to the
+ * first. A jump to itself alone would do; the longer loop costs the host a fiftieth of the time.
+ */
 static void inject_hang(void)
 {
-    static const uint8_t jump_to_itself[2] = {0xeb, 0xfe};
+    enum { JUMP_BYTES = 2, LOOP_BYTES_MAX = 128, NOP = 0x90, JUMP_SHORT = 0xeb };
     uint64_t rip = machine_register(REGISTER_RIP);
-    uint8_t old[2] = {0};
+    uint64_t page_rest = 4096 - (rip & 4095);
+    unsigned length = page_rest < LOOP_BYTES_MAX ? (unsigned)page_rest : LOOP_BYTES_MAX;
+    uint8_t loop[LOOP_BYTES_MAX];
 
     record->address = rip;
-    if (!machine_read(rip, old, sizeof(old)) || !machine_write(rip, jump_to_itself, sizeof(jump_to_itself))) {
+    if (length < JUMP_BYTES) {
+        length = JUMP_BYTES;
+    }
+    if (!machine_read(rip, &record->before, length < 8 ? length : 8)) {
         record->activation = ACTIVATION_IMPOSSIBLE;
         return;
     }
-    record->before = (uint64_t)old[0] | (uint64_t)old[1] << 8;
-    record->after = 0xfeeb;
+    memset(loop, NOP, sizeof(loop));
+    loop[length - 2] = JUMP_SHORT;
+    loop[length - 1] = (uint8_t)(256 - length);
+    machine_write(rip, loop, length);
+    machine_read(rip, &record->after, length < 8 ? length : 8);
     used_here();
 }
 

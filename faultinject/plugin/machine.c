@@ -176,13 +176,8 @@ bool machine_read(uint64_t address, void *bytes, size_t length_bytes)
 
 bool machine_write(uint64_t address, const void *bytes, size_t length_bytes)
 {
-    uint8_t copy[16];
-
-    if (length_bytes > sizeof(copy)) {
-        return false;
-    }
-    memcpy(copy, bytes, length_bytes);
-    return qemu.cpu_memory_rw_debug(machine_cpu, address, copy, length_bytes, true) == 0;
+    /* QEMU only reads from the buffer when it writes to the guest. */
+    return qemu.cpu_memory_rw_debug(machine_cpu, address, (void *)(uintptr_t)bytes, length_bytes, true) == 0;
 }
 
 uint64_t machine_read_physical(uint64_t physical)

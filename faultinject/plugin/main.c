@@ -130,7 +130,6 @@ static bool start_experiments(bool single)
                                                       .single = single,
                                                       .limit_ns = (int64_t)options.limit_ns,
                                                       .wall_ms = (unsigned)options.wall_ms});
-    stops_watch_services();
     return results_create(options.results, largest + 1);
 }
 

@@ -16,7 +16,7 @@ enum fault_kind {
     FAULT_PHYSICAL,      /* "physical" A=physical address B=bit 0..7 */
     FAULT_CODE,          /* "code" A=byte of the instruction about to execute B=bit 0..7 */
     FAULT_MEMORY_ABORT,  /* "abort": the next data access of the running service faults, once */
-    FAULT_HANG,          /* "hang": the next instruction becomes a jump to itself */
+    FAULT_HANG,          /* "hang": the next instructions become an endless loop */
     FAULT_KILL           /* "kill" A=address: execution goes on there, where nothing is mapped */
 };
 

@@ -121,6 +121,22 @@ static void keep_output(struct experiment_record *record, unsigned output, bool 
     record->outputs[output].offset = length ? results_append(bytes, length) : 0;
 }
 
+/* What has become of the services; the last fields of a record. */
+static void keep_services(struct experiment_record *record)
+{
+    struct service_view view;
+
+    for (int service = 0; service < service_count(); service++) {
+        if (service_look(service, &view) && view.stage == STAGE_GIVEN_UP) {
+            record->given_up |= 1ull << service;
+        }
+    }
+    if (service_look(service_of_address(record->rip), &view)) {
+        record->end_stage = view.stage;
+        record->end_restarts = view.restarts;
+    }
+}
+
 void results_complete(struct experiment_record *record, enum end end)
 {
     unsigned kept = recovery_count < RECOVERIES_KEPT ? recovery_count : RECOVERIES_KEPT;
@@ -134,6 +150,7 @@ void results_complete(struct experiment_record *record, enum end end)
     }
     record->recoveries = recovery_count;
     record->recoveries_offset = kept ? results_append(recovery_records, (uint64_t)kept * RECOVERY_BYTES) : 0;
+    keep_services(record);
     if (disk_hash(hash)) {
         memcpy(record->disk_hash, hash, sizeof(hash));
         record->disk_bytes_known = 1;

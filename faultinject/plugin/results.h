@@ -65,8 +65,9 @@ struct experiment_record {
         uint64_t offset;
         uint64_t length_bytes;
     } outputs[OUTPUT_COUNT];
-    uint64_t served_client; /* badge or number of the client that the target was serving */
-    uint64_t reserved;
+    uint32_t end_stage; /* of the target service, at the end */
+    uint32_t end_restarts;
+    uint64_t given_up; /* bit n: the n-th service named by the options was marked down */
 };
 
 _Static_assert(sizeof(struct experiment_record) == 240, "faultinject/records.py reads 240 bytes");

@@ -13,19 +13,19 @@ static struct {
     uint64_t high;
     int entry; /* in the kernel's table; -1: not found yet */
 } services[SERVICES_MAX];
-static int service_count;
+static int added;
 
 static uint64_t table_address;
 static unsigned table_entries;
 
 bool service_add(const char *option)
 {
-    if (service_count == SERVICES_MAX || sscanf(option, "%15[^:]:%lx:%lx", services[service_count].name,
-                                                &services[service_count].low, &services[service_count].high) != 3) {
+    if (added == SERVICES_MAX || sscanf(option, "%15[^:]:%lx:%lx", services[added].name,
+                                                &services[added].low, &services[added].high) != 3) {
         return false;
     }
-    services[service_count].entry = -1;
-    service_count++;
+    services[added].entry = -1;
+    added++;
     return true;
 }
 
@@ -35,9 +35,14 @@ void service_observed_table(uint64_t address, unsigned entries)
     table_entries = entries;
 }
 
+int service_count(void)
+{
+    return added;
+}
+
 int service_by_name(const char *name)
 {
-    for (int i = 0; i < service_count; i++) {
+    for (int i = 0; i < added; i++) {
         if (strcmp(services[i].name, name) == 0) {
             return i;
         }
@@ -47,7 +52,7 @@ int service_by_name(const char *name)
 
 int service_of_address(uint64_t address)
 {
-    for (int i = 0; i < service_count; i++) {
+    for (int i = 0; i < added; i++) {
         if (address >= services[i].low && address < services[i].high) {
             return i;
         }

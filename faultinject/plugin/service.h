@@ -21,7 +21,8 @@ struct service_view {
     char name[16];
 };
 
-enum service_stage { STAGE_FRESH = 1, STAGE_RUNNING = 2 };
+/* As the kernel numbers them. */
+enum service_stage { STAGE_FRESH = 1, STAGE_RUNNING = 2, STAGE_GIVEN_UP = 6 };
 
 _Static_assert(sizeof(struct service_view) == 40, "the kernel's struct observed_service");
 
@@ -30,6 +31,8 @@ bool service_add(const char *option);
 /* Address of `observed_services` in the kernel and how many entries it has. */
 void service_observed_table(uint64_t address, unsigned entries);
 
+/* How many were added; their numbers are 0 to count - 1, in the order of the options. */
+int service_count(void);
 int service_by_name(const char *name);
 /* The service whose range holds `address`, or SERVICE_NONE. */
 int service_of_address(uint64_t address);

@@ -20,12 +20,10 @@ enum { SITE_HOOK_SHIFT = 14, SITE_SERVICE_SHIFT = 10, SITE_ADDRESS_SHIFT = 16, S
 
 static const struct stop_handlers *handlers;
 static struct stop_addresses addresses;
-static bool watch_services;
 
 static uint64_t passed_site; /* the stop that was taken and whose block is now to be executed */
 static int current_service = SERVICE_NONE;
-static int awaited_service = SERVICE_NONE;
-static void (*awaited_handler)(void);
+static void (*kernel_exit_handler)(void);
 static bool entered_wanted;
 
 static enum hook site_hook(uint64_t site)
@@ -43,15 +41,9 @@ static unsigned site_instructions(uint64_t site)
     return site & SITE_INSTRUCTIONS_MAX;
 }
 
-void stops_await_service(int service, void (*handler)(void))
+void stops_await_kernel_exit(void (*handler)(void))
 {
-    awaited_service = service;
-    awaited_handler = handler;
-}
-
-void stops_watch_services(void)
-{
-    watch_services = true;
+    kernel_exit_handler = handler;
 }
 
 static void hook_handle(enum hook hook)
@@ -87,10 +79,6 @@ static void stop_work(struct CPUState *cpu, void *argument)
         current_service = service;
         handlers->moved(service);
     }
-    if (service != SERVICE_NONE && service == awaited_service) {
-        awaited_service = SERVICE_NONE;
-        awaited_handler();
-    }
     if (entered_wanted && service != SERVICE_NONE) {
         entered_wanted = false;
         handlers->entered(service);
@@ -112,8 +100,7 @@ static bool stop_wanted(uint64_t site)
             return true;
         }
     }
-    return site_hook(site) != HOOK_NONE || (handlers->moved && service != current_service) ||
-           (service != SERVICE_NONE && service == awaited_service);
+    return site_hook(site) != HOOK_NONE || (handlers->moved && service != current_service);
 }
 
 /* Called from translated code, so that the return address names the place in it. */
@@ -142,6 +129,33 @@ static void halt_begins(unsigned cpu_index, void *argument)
 {
     (void)cpu_index;
     qemu.async_run_on_cpu(machine_cpu, skip_idle_work, argument);
+}
+
+static void kernel_exit_work(struct CPUState *cpu, void *argument)
+{
+    void (*handler)(void) = kernel_exit_handler;
+
+    (void)cpu;
+    (void)argument;
+    kernel_exit_handler = NULL;
+    if (handler) {
+        handler();
+    }
+}
+
+/* SYSRET or IRET is about to execute; the work runs after it. */
+static void kernel_exit_begins(unsigned cpu_index, void *argument)
+{
+    (void)cpu_index;
+    if (kernel_exit_handler) {
+        qemu.async_run_on_cpu(machine_cpu, kernel_exit_work, argument);
+    }
+}
+
+static bool is_kernel_exit(const uint8_t *bytes, size_t length_bytes)
+{
+    return (length_bytes == 3 && bytes[0] == 0x48 && bytes[1] == 0x0f && bytes[2] == 0x07) ||
+           (length_bytes == 2 && bytes[0] == 0x48 && bytes[1] == 0xcf);
 }
 
 static void count_up(unsigned cpu_index, void *counter)
@@ -173,7 +187,7 @@ static void instrument_block(struct qemu_plugin_insn *first, size_t instructions
                     (uint64_t)(service + 1) << SITE_SERVICE_SHIFT |
                     (instructions < SITE_INSTRUCTIONS_MAX ? instructions : SITE_INSTRUCTIONS_MAX);
 
-    if (hook != HOOK_NONE || handlers->moved || (service != SERVICE_NONE && watch_services)) {
+    if (hook != HOOK_NONE || handlers->moved || (service != SERVICE_NONE && handlers->service_block)) {
         qemu.qemu_plugin_register_vcpu_insn_exec_cb(first, block_begins, CALLBACK_WRITES_REGISTERS,
                                                     (void *)(uintptr_t)site);
     }
@@ -187,6 +201,26 @@ static void check_hook_first(uint64_t address, size_t position)
         fprintf(stderr, "fault injection: hooked function at %#lx is entered without a call\n"
                         "  mend: keep it from being inlined or fallen into (noinline, noclone, noipa)\n", address);
         _exit(1);
+    }
+}
+
+static void instrument_instruction(struct qemu_plugin_insn *instruction)
+{
+    uint8_t bytes[INSTRUCTION_BYTES_MAX] = {0};
+    size_t length_bytes = qemu_instruction_bytes(instruction, bytes, sizeof(bytes));
+    uint64_t *counter = NULL;
+
+    if (handlers->skips_idle && length_bytes == 1 && bytes[0] == 0xf4) {
+        qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, halt_begins, CALLBACK_NO_REGISTERS, NULL);
+    }
+    if (handlers->follows_kernel_exits && is_kernel_exit(bytes, length_bytes)) {
+        qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, kernel_exit_begins, CALLBACK_NO_REGISTERS, NULL);
+    }
+    if (handlers->counter) {
+        counter = handlers->counter(qemu.qemu_plugin_insn_vaddr(instruction), bytes, (unsigned)length_bytes);
+    }
+    if (counter) {
+        qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, count_up, CALLBACK_NO_REGISTERS, counter);
     }
 }
 
@@ -208,26 +242,10 @@ static void block_translated(uint64_t plugin_id, struct qemu_plugin_tb *block)
         begun = true;
         qemu.async_run_on_cpu(qemu.qemu_get_cpu(0), begin_work, NULL);
     }
+    instrument_block(qemu.qemu_plugin_tb_get_insn(block, 0), instructions);
     for (size_t i = 0; i < instructions; i++) {
-        struct qemu_plugin_insn *instruction = qemu.qemu_plugin_tb_get_insn(block, i);
-        uint8_t bytes[INSTRUCTION_BYTES_MAX] = {0};
-        size_t length_bytes = qemu_instruction_bytes(instruction, bytes, sizeof(bytes));
-        uint64_t address = qemu.qemu_plugin_insn_vaddr(instruction);
-
-        if (i == 0) {
-            instrument_block(instruction, instructions);
-        }
-        check_hook_first(address, i);
-        if (handlers->skips_idle && length_bytes == 1 && bytes[0] == 0xf4) {
-            qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, halt_begins, CALLBACK_NO_REGISTERS, NULL);
-        }
-        if (handlers->counter) {
-            uint64_t *counter = handlers->counter(address, bytes, (unsigned)length_bytes);
-
-            if (counter) {
-                qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, count_up, CALLBACK_NO_REGISTERS, counter);
-            }
-        }
+        check_hook_first(qemu.qemu_plugin_insn_vaddr(qemu.qemu_plugin_tb_get_insn(block, i)), i);
+        instrument_instruction(qemu.qemu_plugin_tb_get_insn(block, i));
     }
 }
 
@@ -236,6 +254,5 @@ void stops_install(uint64_t plugin_id, const struct stop_handlers *mode_handlers
 {
     handlers = mode_handlers;
     addresses = *hooked_addresses;
-    watch_services = watch_services || handlers->service_block != NULL;
     qemu.qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, block_translated);
 }

@@ -28,6 +28,8 @@ struct stop_handlers {
     void (*entered)(int service);
     /* Skip idle time here instead of in QEMU's main loop. */
     bool skips_idle;
+    /* stops_await_kernel_exit() is used. */
+    bool follows_kernel_exits;
     /* For each instruction that is translated: an address to be counted up whenever it executes, or NULL. Optional. */
     uint64_t *(*counter)(uint64_t address, const uint8_t *bytes, unsigned length_bytes);
 };
@@ -42,10 +44,9 @@ struct stop_addresses {
 void stops_install(uint64_t plugin_id, const struct stop_handlers *handlers, const struct stop_addresses *addresses);
 
 /*
- * One-shot: calls `handler` at the next exact stop before a block of `service`. Needs handlers.entered or .moved, or
- * to have been announced by stops_watch_services(), for otherwise blocks of services are not instrumented.
+ * One-shot: calls `handler` when the kernel has next left to user mode (or would have, had no interrupt come), between
+ * two instructions. Only in modes whose handlers set follows_kernel_exits.
  */
-void stops_await_service(int service, void (*handler)(void));
-void stops_watch_services(void);
+void stops_await_kernel_exit(void (*handler)(void));
 
 #endif

@@ -57,7 +57,7 @@ static void watch_here(void)
     size_t available = sizeof(bytes);
 
     if (machine_privilege() != 3 || machine_cr3() != watch.cr3 || service_of_address(rip) != watch.service) {
-        stops_await_service(watch.service, watch_here);
+        stops_await_kernel_exit(watch_here);
         return;
     }
     if (watch.record->watched_instructions++ >= WATCH_INSTRUCTIONS_MAX) {

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""The outcome classes, and the one function that decides among them.
+
+Precise definitions; the first that applies, from the top:
+
+kernel_failure          the kernel panicked, the processor was reset by a triple fault, or the machine was switched off
+                        without a verdict
+service_lost            the machine gave up a service, or ended with that verdict
+system_hang             no verdict within the limit of instructions
+silent_data_corruption  a client that reported no error was answered something else than in the golden run, or the disk
+                        differs where no client that reported an error explains it, or e2fsck rejects the disk
+other_client_affected   a client that was not being served when the fault struck reported an error, or did not report,
+                        or a program's exit status was wrong although every report was right
+own_client_error        the client that was being served reported an error, or did not report
+latent                  all replies and the disk are right, but a service's audit finds its state inconsistent
+recovered_transparently all is right, and at least one incarnation was replaced
+overwritten             all is right, nothing failed; the faulty value was replaced before its first use, or it was used
+                        and its effect vanished
+not_activated           all is right; the faulty value or place was not used while it was watched
+
+A fault is activated when it was used, or when it had any consequence. It is manifested when it had a consequence that
+is not confined to the service: every class but not_activated, overwritten and latent. A fault was caught when an
+incarnation was ended because of it (exception, hang, failed check, kill).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from faultinject.oracle import ClientReport, Observation, path_owner
+from faultinject.records import ENGINE_FAILURES, Activation, End, Experiment
+
+
+class Outcome(StrEnum):
+    """In the order in which tables show them."""
+
+    NOT_ACTIVATED = "not_activated"
+    OVERWRITTEN = "overwritten"
+    LATENT = "latent"
+    RECOVERED = "recovered_transparently"
+    OWN_CLIENT = "own_client_error"
+    OTHER_CLIENT = "other_client_affected"
+    SILENT = "silent_data_corruption"
+    SERVICE_LOST = "service_lost"
+    SYSTEM_HANG = "system_hang"
+    KERNEL_FAILURE = "kernel_failure"
+
+
+MANIFESTED = frozenset(Outcome) - {Outcome.NOT_ACTIVATED, Outcome.OVERWRITTEN, Outcome.LATENT}
+
+VERDICT_FINISHED, VERDICT_KERNEL_FAILURE, VERDICT_SERVICE_LOST = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """An experiment's class and why."""
+
+    outcome: Outcome
+    activated: bool
+    manifested: bool
+    caught: bool
+    reason: str
+
+
+def classify(experiment: Experiment, seen: Observation | None, golden: Observation) -> Judgement:
+    """Decides. `seen` may be None when the machine did not end with the verdict that the session is over."""
+    outcome, reason = _outcome(experiment, seen, golden)
+    caught = experiment.recovery_count > 0 or outcome is Outcome.SERVICE_LOST
+    consequence = caught or outcome in MANIFESTED or outcome is Outcome.LATENT
+    activated = consequence or experiment.activation is Activation.USED
+    return Judgement(outcome, activated, outcome in MANIFESTED, caught, reason)
+
+
+def ended_by_session(experiment: Experiment) -> bool:
+    """The machine said that the session is over: only then is there something to compare."""
+    return experiment.end is End.VERDICT and experiment.code == VERDICT_FINISHED
+
+
+def _outcome(experiment: Experiment, seen: Observation | None, golden: Observation) -> tuple[Outcome, str]:
+    if experiment.end in ENGINE_FAILURES:
+        raise ValueError(f"an experiment that ended by {experiment.end.name} has no outcome")
+    if experiment.end in (End.RESET, End.SHUTDOWN):
+        return Outcome.KERNEL_FAILURE, "triple fault" if experiment.end is End.RESET else "switched off, no verdict"
+    if experiment.end is End.VERDICT and experiment.code == VERDICT_SERVICE_LOST:
+        return Outcome.SERVICE_LOST, f"the machine gave up service {experiment.detail}"
+    if experiment.end is End.VERDICT and experiment.code != VERDICT_FINISHED:
+        return Outcome.KERNEL_FAILURE, f"verdict {experiment.code}, detail {experiment.detail:#x}"
+    if experiment.given_up:
+        return Outcome.SERVICE_LOST, "a service was marked down"
+    if experiment.end is End.LIMIT:
+        return Outcome.SYSTEM_HANG, f"no verdict, at {experiment.end_rip:#x}"
+    if seen is None:
+        raise ValueError("a run that ended by itself needs an observation")
+    return _visible(seen, golden) or _invisible(experiment, seen, golden)
+
+
+def _failed(clients: dict[str, ClientReport], golden: dict[str, ClientReport]) -> list[str]:
+    """Clients that reported errors or nothing."""
+    return [name for name in golden if name not in clients or clients[name].errors > golden[name].errors]
+
+
+def _list(names: Iterable[str]) -> str:
+    shown = sorted(names)
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
+
+
+def _visible(seen: Observation, golden: Observation) -> tuple[Outcome, str] | None:
+    failed = _failed(seen.clients, golden.clients)
+    wrong = [name for name, report in seen.clients.items()
+             if name not in failed and report != golden.clients.get(name)]
+    if wrong:
+        return Outcome.SILENT, f"wrong replies, no error: {_list(wrong)}"
+    if seen.disk.checker_exit != 0:
+        return Outcome.SILENT, f"e2fsck -fn: exit {seen.disk.checker_exit}"
+    unexplained = [path for path in seen.disk.differing if path_owner(path) not in failed]
+    if unexplained:
+        return Outcome.SILENT, f"disk differs: {_list(unexplained)}"
+    others = [name for name in failed if name != seen.served]
+    if others:
+        return Outcome.OTHER_CLIENT, f"error or no report: {_list(others)} (served: {seen.served or 'nobody'})"
+    if failed:
+        return Outcome.OWN_CLIENT, f"error or no report: {_list(failed)}"
+    if seen.exit_status != golden.exit_status:
+        return Outcome.OTHER_CLIENT, f"exit status {seen.exit_status}, though every report is right"
+    return None
+
+
+def _invisible(experiment: Experiment, seen: Observation, golden: Observation) -> tuple[Outcome, str]:
+    if seen.audit > golden.audit:
+        return Outcome.LATENT, f"audit finds {seen.audit} differences"
+    if experiment.recovery_count > 0:
+        return Outcome.RECOVERED, f"{experiment.recovery_count} recoveries"
+    if experiment.activation is Activation.REPLACED:
+        return Outcome.OVERWRITTEN, "replaced before its first use"
+    if experiment.activation is Activation.USED:
+        return Outcome.OVERWRITTEN, "used, without lasting effect"
+    if experiment.activation is Activation.IMPOSSIBLE:
+        return Outcome.NOT_ACTIVATED, "there was nothing to change"
+    return Outcome.NOT_ACTIVATED, f"not used within {experiment.watched_instructions} watched instructions"

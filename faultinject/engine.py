@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Running a plan: the fork server at work, and one experiment alone.
+
+Rule: what is returned depends on the plan alone. Jobs, load and the order in which experiments end have no part in
+it; a run of the injector that fails (a dead emulator, a wall-clock limit) is repeated, and never becomes a result.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faultinject.errors import EngineError
+from faultinject.golden import Golden, Workbench
+from faultinject.machine import stop
+from faultinject.plan import Fault
+from faultinject.records import ENGINE_FAILURES, End, Experiment, Results
+
+POLL_S = 0.1
+WALL_LIMIT_MS = 120_000
+ATTEMPTS = 3
+
+
+@dataclass
+class Limits:
+    """How long the host may take."""
+
+    wall_ms: int = WALL_LIMIT_MS
+
+
+def _options(mode: str, workbench: Workbench, golden: Golden, plan: Path, results: Path, jobs: int,
+             limits: Limits) -> list[str]:
+    return [f"mode={mode}", f"plan={plan}", f"results={results}", f"jobs={jobs}", f"limit_ns={golden.limit_ns}",
+            f"wall_ms={limits.wall_ms}", f"images={workbench.directory / 'images'}",
+            f"known_disk={golden.experiment.disk_hash}"]
+
+
+def _write_plan(path: Path, faults: Sequence[Fault]) -> None:
+    path.write_text("".join(fault.line(position) for position, fault in enumerate(faults)))
+
+
+def run_alone(workbench: Workbench, golden: Golden, fault: Fault, limits: Limits | None = None) -> Experiment:
+    """One experiment in a fresh QEMU, without forking."""
+    with tempfile.TemporaryDirectory(prefix="perdure-single-", dir=workbench.directory) as name:
+        directory = Path(name)
+        plan, results_path = directory / "plan", directory / "results"
+        _write_plan(plan, [fault])
+        limits = limits or Limits()
+        machine = workbench.machine("single", _options("single", workbench, golden, plan, results_path, 1, limits))
+        complaint = _run(machine.start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), limits.wall_ms / 1000)
+        return _read_one(results_path, complaint)
+
+
+def _run(process: subprocess.Popen[bytes], timeout_s: float) -> str:
+    try:
+        _, complaint = process.communicate(timeout=timeout_s)
+        return complaint.decode(errors="replace").strip()
+    except subprocess.TimeoutExpired:
+        return f"it took longer than {timeout_s:.0f} s"
+    finally:
+        stop(process)
+
+
+def _read_one(path: Path, complaint: str) -> Experiment:
+    if not path.exists():
+        raise EngineError(f"the experiment did not start\n{complaint}", "see QEMU's message above")
+    results = Results(path)
+    try:
+        if not results.done(0):
+            raise EngineError(f"the experiment ended without a result\n{complaint}", "see QEMU's message above")
+        experiment = results.experiment(0)
+    finally:
+        results.close()
+    if experiment.end in ENGINE_FAILURES:
+        raise EngineError(f"the experiment ended by {experiment.end.name.lower()}\n{complaint}",
+                          "run it on a machine with less load")
+    return experiment
+
+
+def run_plan(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jobs: int,
+             done: Callable[[Fault, Experiment], None], limits: Limits | None = None) -> None:
+    """Runs every fault once, `jobs` at a time, and calls `done` for each as it ends, in no particular order."""
+    limits = limits or Limits()
+    remaining = list(faults)
+    for attempt in range(ATTEMPTS):
+        remaining, complaint = _run_batch(workbench, golden, remaining, jobs if attempt == 0 else 1, done, limits)
+        if not remaining:
+            return
+    raise EngineError(f"{len(remaining)} experiments could not be run, the first at {remaining[0].time_ns} ns "
+                      f"({remaining[0].model})\n{complaint}", "see QEMU's message above; `perdure doctor` may help")
+
+
+def _run_batch(workbench: Workbench, golden: Golden, faults: list[Fault], jobs: int,
+               done: Callable[[Fault, Experiment], None], limits: Limits) -> tuple[list[Fault], str]:
+    """One fork server over these faults; returns those without a result, and what QEMU said."""
+    with tempfile.TemporaryDirectory(prefix="perdure-fork-", dir=workbench.directory) as name:
+        directory = Path(name)
+        plan, results_path, complaint_path = directory / "plan", directory / "results", directory / "stderr"
+        _write_plan(plan, faults)
+        machine = workbench.machine("fork", _options("fork", workbench, golden, plan, results_path, jobs, limits))
+        with complaint_path.open("wb") as complaint:
+            process = machine.start(stdout=subprocess.DEVNULL, stderr=complaint)
+            try:
+                left = _collect(process, results_path, faults, done)
+            finally:
+                stop(process)
+        return left, complaint_path.read_text(errors="replace").strip()
+
+
+def _collect(process: subprocess.Popen[bytes], path: Path, faults: list[Fault],
+             done: Callable[[Fault, Experiment], None]) -> list[Fault]:
+    results: Results | None = None
+    waiting = dict(enumerate(faults))
+    failed: list[Fault] = []
+    try:
+        while waiting:
+            ended = process.poll() is not None
+            if results is None and path.exists() and path.stat().st_size > 0:
+                results = Results(path)
+            for position in [p for p in waiting if results is not None and results.done(p)]:
+                fault = waiting.pop(position)
+                experiment = results.experiment(position)
+                if experiment.end is End.MISSED:
+                    raise EngineError(f"the point at {fault.time_ns} ns was missed: runs are not repeatable here",
+                                      "use another build of QEMU, and say which one failed")
+                if experiment.end in ENGINE_FAILURES:
+                    failed.append(fault)
+                else:
+                    done(fault, experiment)
+            if ended:
+                break
+            time.sleep(POLL_S)
+    finally:
+        if results is not None:
+            results.close()
+    return sorted([*failed, *waiting.values()], key=lambda fault: fault.index)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""The system under test: its kernel image, the symbols that are hooked, and where each service's code lies."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+
+from faultinject.errors import SetupError, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+SERVICE_BYTES = 16 << 20
+
+#: Kernel functions whose first instruction is a hook, and the table that the kernel shows to observers.
+VERDICT, RECOVERY, MARK, OBSERVED = ("machine_exit", "trace_recovery_complete", "bench_mark_hook",
+                                     "observed_services")
+ENTRIES = ("syscall_entry", "trap_entry")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service and the addresses of its image, high exclusive."""
+
+    name: str
+    low: int
+    high: int
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file's bytes, as hexadecimal text."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_symbols(kernel: Path) -> dict[str, int]:
+    """The addresses of the hooked symbols."""
+    wanted = {VERDICT, RECOVERY, MARK, OBSERVED, *ENTRIES}
+    try:
+        with kernel.open("rb") as file:
+            table = ELFFile(file).get_section_by_name(".symtab")
+            found = {} if table is None else {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()
+                                              if symbol.name in wanted}
+    except OSError as error:
+        raise SetupError(f"the kernel image {kernel} cannot be read ({error.strerror})", "build it: make") from error
+    for name in (VERDICT, RECOVERY, OBSERVED):
+        if name not in found:
+            raise SetupError(f"{kernel} has no symbol {name}", "build it again, not stripped: make")
+    return found
+
+
+@dataclass(frozen=True)
+class System:
+    """A kernel image and its services."""
+
+    kernel: Path
+    services: tuple[Service, ...]
+    symbols: dict[str, int]
+
+    @classmethod
+    def load(cls, kernel: Path, services: tuple[Service, ...]) -> System:
+        """Reads the image's symbols."""
+        return cls(kernel, services, read_symbols(kernel))
+
+    @classmethod
+    def perdure(cls, kernel: Path = BUILD / "perdure.elf") -> System:
+        """The system of this repository: services and their bases come from its manifest."""
+        with (ROOT / "abi" / "manifest.toml").open("rb") as file:
+            manifest = tomllib.load(file)
+        services = []
+        bases: set[int] = set()
+        for name, entry in sorted(manifest["service"].items(), key=lambda item: item[1]["number"]):
+            if entry["kind"] != "root" and entry["base"] not in bases:
+                bases.add(entry["base"])
+                services.append(Service(name, entry["base"], entry["base"] + SERVICE_BYTES))
+        return cls.load(kernel, tuple(services))
+
+    def service(self, name: str) -> Service:
+        """By name."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise UsageError(f"there is no service {name}",
+                         "one of " + ", ".join(service.name for service in self.services))
+
+    def service_index(self, name: str) -> int:
+        """The number by which the plugin knows it."""
+        return self.services.index(self.service(name))
+
+    def plugin_options(self) -> list[str]:
+        """What the plugin must know of the image."""
+        options = [f"verdict={self.symbols[VERDICT]:#x}", f"recovery={self.symbols[RECOVERY]:#x}",
+                   f"observed={self.symbols[OBSERVED]:#x}"]
+        if MARK in self.symbols:
+            options.append(f"mark={self.symbols[MARK]:#x}")
+        options += [f"entry={self.symbols[name]:#x}" for name in ENTRIES if name in self.symbols]
+        options += [f"service={service.name}:{service.low:#x}:{service.high:#x}" for service in self.services]
+        return options
+
+    def sha256(self) -> str:
+        """Of the kernel image, which holds the services too."""
+        return file_sha256(self.kernel)
