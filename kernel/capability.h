@@ -37,7 +37,7 @@ static inline struct capability *capability_at(const struct capability_table *ta
     uint64_t page = slot / CAPABILITIES_PER_PAGE;
 
     if (unlikely(page >= CAPABILITY_PAGES))
-        page = CAPABILITY_PAGES - 1, slot = 0;
+        page = CAPABILITY_PAGES - 1, slot = CAPABILITIES_PER_PAGE - 1; /* never filled */
     return &table->page[page][slot % CAPABILITIES_PER_PAGE];
 }
 
