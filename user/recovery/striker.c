@@ -60,7 +60,7 @@ static void storm(void)
     for (uint32_t round = 0; round < order.rounds; round++) {
         uint32_t blows = 1 + (uint32_t)(next_random() % 3);
 
-        pd_sleep_until(pd_now_ns() + next_random() % (3 * STORM_STEP_NS));
+        pd_invoke_4(thread_slot, THREAD_SLEEP_UNTIL, pd_now_ns() + next_random() % (3 * STORM_STEP_NS), 0, 0, 0);
         while (blows-- > 0) {
             crash(order.targets[next_random() % order.count]);
         }
