@@ -124,7 +124,8 @@ static void worker_deliver(struct service *service, struct sched_context *contex
     worker->context = context;
     if (context) {
         context->thread = worker;
-        sched_enqueue(context);
+        if (!context->queued)
+            sched_enqueue(context);
     }
     service->acceptor = NULL;
     window_changed(service);
@@ -216,11 +217,11 @@ void service_next(struct service *service)
     service->acceptor = NULL;
     if (service->stage != STAGE_RUNNING)
         return;
-    if (!transaction_open_region(service)) {
-        service_give_up(service);
-        return;
-    }
-    for (;;) {
+    while (attention_due(service)) {
+        if (!transaction_open_region(service)) {
+            service_give_up(service);
+            return;
+        }
         if (service->pending_events) {
             begin_event(service);
             return;
@@ -231,15 +232,12 @@ void service_next(struct service *service)
             service_dequeue(service, caller);
             if (begin_call(service, caller))
                 return;
-        } else if (service->unbinding) {
-            if (begin_unbind(service))
-                return;
-        } else {
-            service->acceptor = service->worker;
-            service->attention = ATTENTION_NO_CALLER;
+        } else if (begin_unbind(service)) {
             return;
         }
     }
+    service->acceptor = service->worker;
+    service->attention = ATTENTION_NO_CALLER;
 }
 
 void service_event(struct service *service, uint64_t bits)
@@ -264,12 +262,21 @@ struct thread *call_slow(struct thread *self, struct portal *portal)
         return self;
     }
     self->portal = portal;
-    service_enqueue(service, self);
-    if (service->acceptor)
-        service_next(service);
-    if (service->caller == self && !cpu_local()->reschedule)
-        return switch_to(service->worker);
-    return switch_to(schedule());
+    if (!service->acceptor) {
+        service_enqueue(service, self);
+        return switch_to(schedule());
+    }
+    if (!transaction_open_region(service))
+        service_give_up(service);
+    if (service->stage == STAGE_GIVEN_UP) {
+        thread_result(self, PD_DEAD, FATE_NOT_DONE, 0, 0);
+        return self;
+    }
+    if (!begin_call(service, self))
+        return kernel_leave();
+    if (cpu_local()->reschedule)
+        return switch_to(schedule());
+    return switch_to(service->worker);
 }
 
 /* ---- ending ---- */
@@ -316,7 +323,8 @@ static void finish_call(struct service *service, struct thread *worker)
     caller->r10 = worker->r10;
     caller->r8 = worker->r8;
     caller->state = THREAD_RUNNABLE;
-    sched_enqueue(context);
+    if (!context->queued)
+        sched_enqueue(context);
 }
 
 static void finish_trace(struct service *service)

@@ -105,6 +105,7 @@ struct service {
     struct thread *queue_head, *queue_tail; /* callers that wait, in order */
     struct thread *lender;         /* whose pages are mapped in the lend window */
     uint32_t lent_pages;
+    uint32_t lent_frozen;          /* entries of the lender are read-only for the length of the call */
     uint32_t operation;            /* of the present request */
     struct notification *notification;
     uint64_t pending_events, taken_events;

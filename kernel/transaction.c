@@ -38,18 +38,20 @@ static bool lendable(uint64_t address)
     return address < WINDOW_SSR || address >= WINDOW_LEND;
 }
 
-/* The caller's entry for `address`, with the page made present and writable as needed. */
+/* The caller's entry for `address`, with the page made present and writable as needed; `*found` is that of the
+ * page before, or NULL. */
 static int64_t lend_entry(struct thread *caller, uint64_t address, bool out, uint64_t **found)
 {
     uint64_t wanted = PTE_PRESENT | PTE_USER | (out ? PTE_WRITABLE : 0);
-    uint64_t *entry = mmu_entry(caller->domain->root, address, false, NULL);
+    /* The entry after the one before, unless that was its table's last. */
+    uint64_t *entry = *found && address << 43 ? *found + 1 : mmu_lookup(caller->domain->root, address);
 
     if (!entry || (*entry & wanted) != wanted) {
         int64_t status = domain_resolve(caller->domain, address, out ? RIGHT_USE | RIGHT_WRITE : RIGHT_USE);
 
         if (status != PD_OK)
             return status;
-        entry = mmu_entry(caller->domain->root, address, false, NULL);
+        entry = mmu_lookup(caller->domain->root, address);
     }
     *found = entry;
     return PD_OK;
@@ -61,6 +63,7 @@ int64_t transfer_lend(struct service *service, struct thread *caller)
     uint32_t pages = lend_pages(caller);
     uint64_t *slot = service->window + WINDOW_LEND_ENTRY;
     uint64_t rights = PTE_PRESENT | PTE_USER | PTE_NO_EXECUTE | (out ? PTE_WRITABLE : 0);
+    uint64_t *entry = NULL;
 
     if (!pages)
         return PD_OK;
@@ -69,15 +72,16 @@ int64_t transfer_lend(struct service *service, struct thread *caller)
     service->lent_pages = 0;
     caller->domain->lending++;
     for (uint64_t address = caller->r9; service->lent_pages < pages; address += PAGE_BYTES) {
-        uint64_t *entry = NULL;
         int64_t status = lendable(address) ? lend_entry(caller, address, out, &entry) : PD_BAD_ADDRESS;
 
         if (status != PD_OK) {
             transfer_unlend(service);
             return status;
         }
-        if (!out && *entry & PTE_WRITABLE && caller->domain->thread_count > 1)
+        if (!out && *entry & PTE_WRITABLE && caller->domain->thread_count > 1) {
             *entry = (*entry & ~PTE_WRITABLE) | PTE_LENT; /* nobody writes it for the length of the call */
+            service->lent_frozen = 1;
+        }
         slot[service->lent_pages++] = (*entry & PTE_ADDRESS) | rights;
     }
     return PD_OK;
@@ -90,15 +94,15 @@ void transfer_unlend(struct service *service)
 
     if (!lender)
         return;
-    for (uint32_t i = 0; i < service->lent_pages; i++) {
+    for (uint32_t i = 0; i < service->lent_pages; i++)
         slot[i] = 0;
-        if (lender->r8 & TRANSFER_LEND_IN && lender->domain->root) {
-            uint64_t *entry = mmu_entry(lender->domain->root, lender->r9 + (uint64_t)i * PAGE_BYTES, false, NULL);
+    for (uint32_t i = 0; service->lent_frozen && i < service->lent_pages; i++) {
+        uint64_t *entry = mmu_lookup(lender->domain->root, lender->r9 + (uint64_t)i * PAGE_BYTES);
 
-            if (entry && *entry & PTE_LENT)
-                *entry = (*entry & ~PTE_LENT) | PTE_WRITABLE;
-        }
+        if (entry && *entry & PTE_LENT)
+            *entry = (*entry & ~PTE_LENT) | PTE_WRITABLE;
     }
+    service->lent_frozen = 0;
     lender->domain->lending--;
     object_release(&lender->object);
     service->lender = NULL;

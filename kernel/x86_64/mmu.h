@@ -27,6 +27,25 @@ uint64_t mmu_create(struct domain *payer);
  * is no memory for it. */
 uint64_t *mmu_entry(uint64_t root, uint64_t address, bool create, struct domain *payer);
 
+/* The same without making anything, unrolled for the path of lent pages. */
+static inline uint64_t *mmu_lookup(uint64_t root, uint64_t address)
+{
+    const uint64_t *table = (const uint64_t *)physical_to_pointer(root);
+    uint64_t entry = table[address >> 39 & 511];
+
+    if (unlikely(!(entry & PTE_PRESENT)))
+        return NULL;
+    table = (const uint64_t *)physical_to_pointer(entry & PTE_ADDRESS);
+    entry = table[address >> 30 & 511];
+    if (unlikely(!(entry & PTE_PRESENT)))
+        return NULL;
+    table = (const uint64_t *)physical_to_pointer(entry & PTE_ADDRESS);
+    entry = table[address >> 21 & 511];
+    if (unlikely(!(entry & PTE_PRESENT)))
+        return NULL;
+    return (uint64_t *)physical_to_pointer(entry & PTE_ADDRESS) + (address >> 12 & 511);
+}
+
 /* Free one table (or the root, when no other is left) of the lower half; true: there is more to do. */
 bool mmu_free_step(uint64_t root, struct domain *payer);
 
