@@ -76,7 +76,7 @@ END_TEST
 
 START_TEST(slots_out_of_bounds_look_empty_whatever_the_table_holds)
 {
-    static const uint64_t beyond[] = {CAPABILITY_SLOTS, CAPABILITY_SLOTS + 1, 0xffff, 1ull << 32, UINT64_MAX};
+    static const uint64_t beyond[] = {CAPABILITY_SLOTS - 1, CAPABILITY_SLOTS, CAPABILITY_SLOTS + 1, 0xffff, 1ull << 32, UINT64_MAX};
 
     for (uint64_t slot = 1; slot < CAPABILITY_SLOTS - 1; slot++)
         fill(slot, &objects[0], NULL);
