@@ -10,7 +10,7 @@
 
 #include "kernel/capability.h"
 
-#define OBJECTS 4
+#define OBJECTS     4
 #define MODEL_SLOTS 40
 
 static struct capability_table table;
@@ -76,7 +76,8 @@ END_TEST
 
 START_TEST(slots_out_of_bounds_look_empty_whatever_the_table_holds)
 {
-    static const uint64_t beyond[] = {CAPABILITY_SLOTS - 1, CAPABILITY_SLOTS, CAPABILITY_SLOTS + 1, 0xffff, 1ull << 32, UINT64_MAX};
+    static const uint64_t beyond[] = {CAPABILITY_SLOTS - 1, CAPABILITY_SLOTS, CAPABILITY_SLOTS + 1, 0xffff,
+                                      1ull << 32,           UINT64_MAX};
 
     for (uint64_t slot = 1; slot < CAPABILITY_SLOTS - 1; slot++)
         fill(slot, &objects[0], NULL);
@@ -237,7 +238,8 @@ static void compare_with_model(void)
         if (!model_used[slot])
             continue;
         used++;
-        ck_assert_ptr_eq(found->parent, model_parent[slot] ? capability_at(&table, model_parent[slot]) : NULL);
+        ck_assert_ptr_eq(found->parent,
+                         model_parent[slot] ? capability_at(&table, model_parent[slot]) : NULL);
         if (found->next_sibling)
             ck_assert_ptr_eq(found->next_sibling->previous_sibling, found);
         if (found->first_child)
@@ -250,7 +252,8 @@ START_TEST(random_operations_agree_with_a_model)
 {
     srand(20);
     for (unsigned i = 0; i < 20000; i++) {
-        unsigned slot = 1 + (unsigned)rand() % (MODEL_SLOTS - 1), other = 1 + (unsigned)rand() % (MODEL_SLOTS - 1);
+        unsigned slot = 1 + (unsigned)rand() % (MODEL_SLOTS - 1),
+                 other = 1 + (unsigned)rand() % (MODEL_SLOTS - 1);
 
         switch (rand() % 8) {
         case 0:

@@ -3,7 +3,8 @@
 /*
  * The SSR manager: commit and rollback, ranges, and what a flipped bit does in either copy.
  *
- * Rule: small spaces are enumerated: every bit of a 256-byte region is flipped in each copy, at rest and in use.
+ * Rule: small spaces are enumerated: every bit of a 256-byte region is flipped in each copy, at rest and in
+ * use.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -241,8 +242,11 @@ START_TEST(a_value_out_of_its_range_is_refused_at_both_ends)
 
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         layout.count = 1;
-        layout.ranges[0] = (struct ssr_range){.offset = 8, .width_bytes = cases[i].width_bytes, .count = 1,
-                                              .minimum = cases[i].minimum, .maximum = cases[i].maximum};
+        layout.ranges[0] = (struct ssr_range){.offset = 8,
+                                              .width_bytes = cases[i].width_bytes,
+                                              .count = 1,
+                                              .minimum = cases[i].minimum,
+                                              .maximum = cases[i].maximum};
         make(SMALL_BYTES);
         ssr.page[ssr_working(&ssr)][0][1] = cases[i].minimum - 1;
         ck_assert(!ssr_seal(&ssr, 1));
@@ -260,8 +264,8 @@ END_TEST
 START_TEST(every_element_of_a_strided_range_is_checked)
 {
     layout.count = 1;
-    layout.ranges[0] =
-        (struct ssr_range){.offset = 4, .width_bytes = 4, .count = 10, .stride = 24, .minimum = 0, .maximum = 1};
+    layout.ranges[0] = (struct ssr_range){
+        .offset = 4, .width_bytes = 4, .count = 10, .stride = 24, .minimum = 0, .maximum = 1};
     make(SMALL_BYTES);
     for (uint32_t element = 0; element < 10; element++) {
         uint32_t *values = (uint32_t *)ssr.page[ssr_working(&ssr)][0];
@@ -279,8 +283,8 @@ END_TEST
 START_TEST(ranges_of_pages_that_were_not_written_are_not_checked)
 {
     layout.count = 1;
-    layout.ranges[0] =
-        (struct ssr_range){.offset = 4096, .width_bytes = 8, .count = 1, .minimum = 0, .maximum = 1};
+    layout.ranges[0] = (struct ssr_range){
+        .offset = 4096, .width_bytes = 8, .count = 1, .minimum = 0, .maximum = 1};
     make(LARGE_BYTES);
     ssr.page[ssr_working(&ssr)][1][0] = 9;
     ck_assert(ssr_seal(&ssr, 1));
