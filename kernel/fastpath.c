@@ -13,20 +13,50 @@
 #include "kernel/transaction.h"
 #include "kernel/x86_64/cpu.h"
 
+/* The CPU's own data, addressed through %gs without a register. */
+#define CPU ((struct cpu __seg_gs *)0)
+
 /* Hand the CPU over within the same scheduling context. */
-static inline struct thread *fast_switch(struct cpu *cpu, struct thread *self, struct thread *next)
+static inline struct thread *fast_switch(struct thread *self, struct thread *next)
 {
     struct sched_context *context = self->context;
     uint64_t root = next->domain->root;
 
     next->context = context;
     context->thread = next;
-    cpu->current = next;
-    if (cpu->fpu_enabled != (next == cpu->fpu_owner))
-        sched_fpu_toggle(cpu);
-    cpu->root = root;
+    CPU->current = next;
+    CPU->root = root;
     cpu_write_cr3(root);
     return next;
+}
+
+/* Commit a region that is the only one written: seal, publish and settle in one go. False: a range check failed. */
+static inline bool commit_alone(struct ssr_memory *ssr)
+{
+    uint32_t committed = ssr->committed, working = committed ^ 1u;
+    uint32_t bytes = ssr->page_bytes, sum;
+    uint64_t *written = ssr->page[working][0];
+
+    if (ssr->layout && !ssr_ranges_hold(ssr, working, 1))
+        return false;
+    sum = checksum(written, bytes);
+    ssr->sum[working][0] = sum;
+    ssr->committed = (uint8_t)working;
+    ssr_copy_page(ssr->page[committed][0], written, bytes);
+    ssr->sum[committed][0] = sum;
+    return true;
+}
+
+/* Commit both together: neither is published before both are sealed. */
+static inline bool commit_both(struct ssr_memory *ssr, struct ssr_memory *region)
+{
+    if (!ssr_seal_page(ssr) || !ssr_seal_page(region))
+        return false;
+    ssr_publish(ssr);
+    ssr_publish(region);
+    ssr_settle_page(ssr);
+    ssr_settle_page(region);
+    return true;
 }
 
 /* A region that the fast path can take: none, or one page whose working copy is as the last commit left it. */
@@ -47,7 +77,7 @@ static inline bool region_written(const struct ssr *ssr, const uint64_t *entry)
     return ssr && *entry & PTE_DIRTY;
 }
 
-static inline struct thread *call_fast(struct thread *self, struct cpu *cpu, struct portal *portal, uint64_t selector)
+static inline struct thread *call_fast(struct thread *self, struct portal *portal, uint64_t selector)
 {
     struct service *service = portal->service;
     struct thread *worker = service->acceptor;
@@ -74,10 +104,12 @@ static inline struct thread *call_fast(struct thread *self, struct cpu *cpu, str
     worker->r10 = self->r10;
     worker->r8 = 0;
     worker->r9 = selector >> INVOKE_OPERATION_SHIFT | (uint64_t)portal->binding << INVOKE_OPERATION_SHIFT;
-    return fast_switch(cpu, self, worker);
+    if (unlikely(CPU->fpu_enabled)) /* the caller's; a worker has none */
+        sched_fpu_toggle();
+    return fast_switch(self, worker);
 }
 
-static inline struct thread *reply_fast(struct thread *self, struct cpu *cpu)
+static inline struct thread *reply_fast(struct thread *self)
 {
     struct service *service = self->service;
     struct thread *caller;
@@ -93,21 +125,15 @@ static inline struct thread *reply_fast(struct thread *self, struct cpu *cpu)
     window = service->window;
     ssr_dirty = region_written(ssr, window);
     region_dirty = region_written(region, window + WINDOW_REGION_ENTRY);
-    if ((ssr_dirty && unlikely(!ssr_seal_page(&ssr->memory))) ||
-        (region_dirty && unlikely(!ssr_seal_page(&region->memory))))
-        return reply_slow(self);
-
-    window[0] = 0;
-    if (ssr_dirty)
-        ssr_publish(&ssr->memory);
-    if (region_dirty)
-        ssr_publish(&region->memory);
-    if (ssr_dirty)
-        ssr_settle_page(&ssr->memory);
     if (region_dirty) {
-        ssr_settle_page(&region->memory);
+        if (unlikely(!(ssr_dirty ? commit_both(&ssr->memory, &region->memory) : commit_alone(&region->memory))))
+            return reply_slow(self);
         window[WINDOW_REGION_ENTRY] = region->entry[ssr_working(&region->memory)][0];
+    } else if (ssr_dirty && unlikely(!commit_alone(&ssr->memory))) {
+        return reply_slow(self);
     }
+    window[0] = 0;
+
     caller = service->caller;
     service->caller = NULL;
     service->acceptor = self;
@@ -118,24 +144,26 @@ static inline struct thread *reply_fast(struct thread *self, struct cpu *cpu)
     caller->rsi = self->rsi;
     caller->rdx = self->rdx;
     caller->r10 = self->r10;
-    return fast_switch(cpu, self, caller);
+    if (CPU->fpu_owner == caller)
+        sched_fpu_toggle();
+    return fast_switch(self, caller);
 }
 
 /* The one way in for both system calls: invoke, and reply when the top bit of rax is set. */
-struct thread *syscall_dispatch(struct thread *self, struct cpu *cpu)
+struct thread *syscall_dispatch(struct thread *self)
 {
     uint64_t selector = self->rax;
     struct capability *capability;
 
     if ((int64_t)selector < 0)
-        return reply_fast(self, cpu);
+        return reply_fast(self);
     capability = capability_at(&self->domain->table, selector & INVOKE_SLOT_MASK);
     if (likely(capability->type == OBJECT_PORTAL))
-        return call_fast(self, cpu, (struct portal *)capability->object, selector & UINT32_MAX);
+        return call_fast(self, (struct portal *)capability->object, selector & UINT32_MAX);
     selector = (selector & UINT32_MAX) >> INVOKE_OPERATION_SHIFT;
     if (selector == OBJECT_IDENTIFY && likely(capability->type != OBJECT_NONE)) {
         thread_result(self, PD_OK, capability->type, capability->rights, capability->badge);
         return self;
     }
-    return invoke_object(self, cpu, capability, selector);
+    return invoke_object(self, capability, selector);
 }

@@ -20,8 +20,10 @@ static invoke_function *const functions[OBJECT_TYPES] = {
     [OBJECT_IOPORT] = ioport_invoke,
 };
 
-struct thread *invoke_object(struct thread *self, struct cpu *cpu, struct capability *capability, uint64_t operation)
+struct thread *invoke_object(struct thread *self, struct capability *capability, uint64_t operation)
 {
+    struct cpu *cpu = cpu_local();
+
     if (unlikely(capability->type == OBJECT_NONE)) {
         thread_status(self, PD_BAD_CAPABILITY);
         return self;

@@ -119,8 +119,10 @@ struct thread *schedule(void)
     return NULL;
 }
 
-void sched_fpu_toggle(struct cpu *cpu)
+void sched_fpu_toggle(void)
 {
+    struct cpu *cpu = cpu_local();
+
     cpu->fpu_enabled ^= 1;
     if (cpu->fpu_enabled)
         __asm__ volatile("clts");
@@ -139,7 +141,7 @@ bool sched_fpu_acquire(struct thread *thread)
     if (!thread->fpu)
         return false;
     if (!cpu->fpu_enabled)
-        sched_fpu_toggle(cpu);
+        sched_fpu_toggle();
     if (cpu->fpu_owner && cpu->fpu_owner != thread)
         __asm__ volatile("fxsaveq (%0)" : : "r"(cpu->fpu_owner->fpu) : "memory");
     if (fresh) {
@@ -160,7 +162,7 @@ void sched_fpu_drop(struct thread *thread)
         return;
     cpu->fpu_owner = NULL;
     if (cpu->fpu_enabled)
-        sched_fpu_toggle(cpu);
+        sched_fpu_toggle();
 }
 
 struct thread *switch_to(struct thread *next)
@@ -175,7 +177,7 @@ struct thread *switch_to(struct thread *next)
         cpu_write_cr3(cpu->root);
     }
     if (cpu->fpu_enabled != (next == cpu->fpu_owner))
-        sched_fpu_toggle(cpu);
+        sched_fpu_toggle();
     return next;
 }
 

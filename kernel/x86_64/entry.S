@@ -25,7 +25,6 @@
 #define THREAD_RSP 136
 #define THREAD_RESUME_ALL 152
 
-#define CPU_SELF 0
 #define CPU_CURRENT 8
 #define CPU_KERNEL_STACK 16
 #define CPU_USER_STACK 24
@@ -68,7 +67,6 @@ syscall_entry:
         movq    %rdx, THREAD_RSP(%rsp)
         movq    $0, THREAD_RESUME_ALL(%rsp)
         movq    %rsp, %rdi
-        movq    %gs:CPU_SELF, %rsi
         movq    %gs:CPU_KERNEL_STACK, %rsp
         call    syscall_dispatch
 
