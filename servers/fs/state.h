@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is kept for each client (its SSR) and what follows from all of them (the table of open inodes).
+ *
+ * Rules: the SSR is written here and nowhere else, each part together with its checksum; memory that no call has written
+ * yet (zeros) is valid and means: working directory is the root, nothing open. The table counts, for every inode, the
+ * handles and working directories of all clients; it is a cache that recovery counts again and FS_AUDIT compares.
+ * An operation changes the SSR and the table last, when nothing can fail any more.
+ */
+#ifndef FS_STATE_H
+#define FS_STATE_H
+
+#include "fs.h"
+
+/* The open handle `number` of the calling client; NULL if it is not open. Panics if it is damaged. */
+const struct fs_handle *handle_view(uint64_t number);
+
+/* The lowest free handle, or -PE_MFILE; -PE_NFILE if the table of open inodes is full. Nothing changes. */
+int64_t handle_find_free(void);
+
+/* Open, move and close a handle (it must be free, open, open). handle_close returns its inode. */
+void handle_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags);
+void handle_move(uint32_t number, uint64_t offset);
+uint32_t handle_close(uint32_t number);
+
+/* The inode of the calling client's working directory. */
+uint32_t cwd_view(void);
+
+/* Set it. Returns the inode that it was, if that was counted in the table, else 0. */
+uint32_t cwd_set(uint32_t inode, uint32_t generation);
+
+/* Whether the SSR in the window is whole: header and all handles. */
+bool ssr_is_valid(const struct fs_ssr *ssr);
+
+/* Count everything that the SSR in the window holds open. */
+void ssr_count_opens(const struct fs_ssr *ssr);
+
+/* One more, one less; open_remove returns how many are left and panics if there was none. */
+void open_add(uint32_t inode);
+uint32_t open_remove(uint32_t inode);
+uint32_t open_count(uint32_t inode);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One call's changes to blocks: look at bytes, change bytes, then commit all to the log or abort all.
+ *
+ * Rules: whoever wants to change bytes calls block_edit first, for exactly these bytes. block_edit can fail, so an
+ * operation calls it before it changes anything else that is not undone by transaction_abort (SSR, open table).
+ * Pointers are good for 64 look-ups (cache.h).
+ */
+#ifndef FS_TRANSACTION_H
+#define FS_TRANSACTION_H
+
+#include "cache.h"
+#include "fs.h"
+
+void transaction_begin(void);
+
+/* Everything changed so far becomes records of the log; the region then covers them. Cannot fail. */
+void transaction_commit(void);
+
+/* Everything changed so far is forgotten. */
+void transaction_abort(void);
+
+static inline bool transaction_is_empty(void)
+{
+    return fs.transaction.count == 0;
+}
+
+/* Bytes offset..offset+bytes-1 of `block`, checked; NULL if the block cannot be read. bytes > 0, inside the block. */
+const void *block_view(uint32_t block, uint32_t offset, uint32_t bytes);
+
+/*
+ * The same, to be changed. NULL if the block cannot be read or the transaction is full (fs.transaction.failure
+ * says which: PE_IO or PE_NOMEM).
+ */
+void *block_edit(uint32_t block, uint32_t offset, uint32_t bytes, uint32_t kind);
+
+/* A whole block, zeroed, without reading it: for blocks that were free. NULL like block_edit. */
+void *block_make(uint32_t block, uint32_t kind);
+
+/*
+ * A whole block whose contents the caller will copy in with its checksums (data.c): nothing is zeroed, nothing
+ * read if the block is a unit. Returns the frame, or -PE_IO, -PE_NOMEM.
+ */
+int64_t block_replace(uint32_t block, uint32_t kind);
+
+/* Mark bytes of a block in `frame` as changed by this transaction without looking at them. 0 or -PE_NOMEM. */
+int64_t block_touch(uint32_t frame, uint32_t block, uint32_t offset, uint32_t bytes, uint32_t kind);
+
+static inline uint32_t block_unit(uint32_t block)
+{
+    return block >> fs.volume.unit_shift;
+}
+
+/* Where the block begins in its unit. */
+static inline uint32_t block_place(uint32_t block)
+{
+    return (uint32_t)(block << fs.volume.block_shift) & (UNIT_BYTES - 1);
+}
+
+/* Whether a block number read from the disk can be meant seriously. */
+static inline bool block_is_valid(uint32_t block)
+{
+    return block > fs.volume.first_data_block && block < fs.volume.blocks;
+}
+
+#endif
