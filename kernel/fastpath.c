@@ -37,7 +37,7 @@ static inline bool commit_alone(struct ssr_memory *ssr)
     uint32_t bytes = ssr->page_bytes, sum;
     uint64_t *written = ssr->page[working][0];
 
-    if (ssr->layout && !ssr_ranges_hold(ssr, working, 1))
+    if (ssr->layout && !ssr_page_ranges_hold(ssr->layout, written))
         return false;
     sum = checksum(written, bytes);
     ssr->sum[working][0] = sum;

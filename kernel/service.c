@@ -83,7 +83,8 @@ static bool service_furnish(struct service *service, uint32_t region_bytes, uint
     struct capability *self;
 
     service->context = sched_context_create(domain);
-    service->worker = service->context ? thread_create(domain) : NULL;
+    service->layout = kernel_allocate(domain, 2 * sizeof(*service->layout));
+    service->worker = service->context && service->layout ? thread_create(domain) : NULL;
     if (!service->worker)
         return false;
     if (capability_reserve(&domain->table, domain, SLOT_SELF_THREAD, &self) != PD_OK)

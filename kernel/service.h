@@ -100,7 +100,7 @@ struct service {
     uint32_t ssr_bytes;
     uint32_t supervisor;           /* it is the monitor */
     uint32_t start_failures;       /* of the monitor, in succession */
-    struct ssr_layout layout[2];   /* of client regions, of the service region */
+    struct ssr_layout *layout;     /* [0] of client regions, [1] of the service region */
 
     struct thread *queue_head, *queue_tail; /* callers that wait, in order */
     struct thread *lender;         /* whose pages are mapped in the lend window */

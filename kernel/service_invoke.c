@@ -45,21 +45,10 @@ static int64_t set_entries(struct thread *self, struct service *service)
     return PD_OK;
 }
 
-static bool range_valid(const struct ssr_range *range, uint32_t bytes)
-{
-    uint32_t width = range->width_bytes;
-    uint64_t last = range->offset + (uint64_t)(range->count - 1) * range->stride;
-
-    return (width == 1 || width == 2 || width == 4 || width == 8) && range->count && range->offset % width == 0 &&
-           range->stride % width == 0 && last + width <= bytes;
-}
-
 static int64_t set_ranges(struct thread *self, struct service *service)
 {
-    const struct ssr_range *ranges = self->message;
     uint32_t bytes = self->rsi ? (service->region ? service->region->memory.bytes : 0) : service->ssr_bytes;
     struct ssr_layout *layout = &service->layout[self->rsi & 1];
-    uint32_t checked = 0;
 
     if (service->stage != STAGE_UNUSED || service->portals)
         return PD_BAD_STAGE;
@@ -67,15 +56,8 @@ static int64_t set_ranges(struct thread *self, struct service *service)
         return PD_BAD_ARGUMENT;
     if (self->rdi > SSR_RANGES_MAXIMUM)
         return PD_TOO_LARGE;
-    for (uint64_t i = 0; i < self->rdi; i++) {
-        if (!range_valid(&ranges[i], bytes))
-            return PD_BAD_ARGUMENT;
-        checked += ranges[i].count;
-    }
-    if (checked > SSR_RANGE_COUNT_MAXIMUM)
-        return PD_TOO_LARGE;
-    __builtin_memcpy(layout->ranges, ranges, self->rdi * sizeof(ranges[0]));
-    layout->count = (uint32_t)self->rdi;
+    if (!ssr_layout_set(layout, self->message, (uint32_t)self->rdi, bytes))
+        return PD_BAD_ARGUMENT;
     if (self->rsi)
         service->region->memory.layout = layout->count ? layout : NULL;
     return PD_OK;

@@ -28,44 +28,40 @@ void ssr_initialise(struct ssr_memory *ssr, uint32_t bytes, const struct ssr_lay
             ssr->sum[copy][i] = checksum(ssr->page[copy][i], ssr->page_bytes);
 }
 
-static uint64_t load_value(const uint8_t *at, uint32_t width_bytes)
+static bool range_valid(const struct ssr_range *range, uint32_t bytes)
 {
-    switch (width_bytes) {
-    case 1:
-        return *at;
-    case 2:
-        return *(const uint16_t *)(const void *)at;
-    case 4:
-        return *(const uint32_t *)(const void *)at;
-    default:
-        return *(const uint64_t *)(const void *)at;
-    }
+    uint32_t width = range->width_bytes;
+    uint64_t last = range->offset + (uint64_t)(range->count - 1u) * range->stride;
+
+    return (width == 1 || width == 2 || width == 4 || width == 8) && range->count && range->offset % width == 0 &&
+           (range->count == 1 || range->stride % 8 == 0) && last + width <= bytes && range->minimum <= range->maximum;
 }
 
-static bool range_holds(const struct ssr_memory *ssr, uint32_t copy, uint32_t written, const struct ssr_range *range)
+bool ssr_layout_set(struct ssr_layout *layout, const struct ssr_range *ranges, uint32_t count, uint32_t bytes)
 {
-    uint32_t offset = range->offset;
+    uint32_t fields = 0;
 
-    for (uint32_t i = 0; i < range->count; i++, offset += range->stride) {
-        uint32_t page = offset / SSR_PAGE_BYTES;
-        uint64_t value;
-
-        if (!(written & (1u << page)))
-            continue;
-        value = load_value((const uint8_t *)ssr->page[copy][page] + offset % SSR_PAGE_BYTES, range->width_bytes);
-        if (value < range->minimum || value > range->maximum)
+    for (uint32_t i = 0; i < count; i++) {
+        if (!range_valid(&ranges[i], bytes))
             return false;
+        fields += ranges[i].count;
     }
-    return true;
-}
+    if (count > SSR_RANGES_MAXIMUM || fields > SSR_RANGE_COUNT_MAXIMUM)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ssr_range *range = &ranges[i];
 
-bool ssr_ranges_hold(const struct ssr_memory *ssr, uint32_t copy, uint32_t written)
-{
-    const struct ssr_layout *layout = ssr->layout;
-
-    for (uint32_t i = 0; i < layout->count; i++)
-        if (!range_holds(ssr, copy, written, &layout->ranges[i]))
-            return false;
+        layout->checks[i] = (struct ssr_check){
+            .offset = range->offset & ~7u,
+            .count = range->count,
+            .stride = range->stride,
+            .shift = (uint8_t)(range->offset % 8 * 8),
+            .mask = range->width_bytes == 8 ? UINT64_MAX : (1ull << range->width_bytes * 8) - 1,
+            .minimum = range->minimum,
+            .span = range->maximum - range->minimum,
+        };
+    }
+    layout->count = count;
     return true;
 }
 

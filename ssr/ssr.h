@@ -29,11 +29,27 @@ enum ssr_verdict {
     SSR_LOST,     /* both copies are bad: quarantine it */
 };
 
+/* One range in the form in which it is checked: of the aligned quadword at `offset`, shifted and masked, the
+ * distance from the minimum is at most the span. */
+struct ssr_check {
+    uint16_t offset; /* of the quadword with the first field */
+    uint16_t count;  /* of fields */
+    uint16_t stride;
+    uint8_t shift;   /* bits; of every field, since a stride is a multiple of 8 where count > 1 */
+    uint8_t reserved;
+    uint64_t mask, minimum, span;
+};
+
 /* The layout's valid ranges; the table belongs to the service and outlives every region that refers to it. */
 struct ssr_layout {
     uint32_t count;
-    struct ssr_range ranges[SSR_RANGES_MAXIMUM];
+    struct ssr_check checks[SSR_RANGES_MAXIMUM];
 };
+
+/* Take over a table of at most SSR_RANGES_MAXIMUM ranges for regions of `bytes` bytes. False, and nothing has changed: a
+ * field is not aligned to its width, lies outside, repeats at a stride that is not a multiple of 8, has an empty
+ * range, or the fields are more than SSR_RANGE_COUNT_MAXIMUM. */
+bool ssr_layout_set(struct ssr_layout *layout, const struct ssr_range *ranges, uint32_t count, uint32_t bytes);
 
 struct ssr_memory {
     uint8_t pages;
@@ -54,9 +70,6 @@ uint32_t ssr_page_count(uint32_t bytes);
 /* Make a new region whose pages[2][] the caller has filled with zeroed, page-aligned frames. */
 void ssr_initialise(struct ssr_memory *ssr, uint32_t bytes, const struct ssr_layout *layout);
 
-/* Does every value that the layout bounds lie in its range, on the pages in `written`? */
-bool ssr_ranges_hold(const struct ssr_memory *ssr, uint32_t copy, uint32_t written);
-
 /* Verify the working copy of all pages; repair from the committed copy where it is bad. */
 enum ssr_verdict ssr_repair(struct ssr_memory *ssr);
 
@@ -69,6 +82,40 @@ enum ssr_verdict ssr_rollback(struct ssr_memory *ssr, uint32_t written);
 static inline uint32_t ssr_working(const struct ssr_memory *ssr)
 {
     return ssr->committed ^ 1u;
+}
+
+/* Does every value that the layout bounds lie in its range, on the pages in `written`? */
+static inline bool ssr_ranges_hold(const struct ssr_memory *ssr, uint32_t copy, uint32_t written)
+{
+    const struct ssr_check *check = ssr->layout->checks, *end = check + ssr->layout->count;
+
+    for (; check != end; check++) {
+        uint32_t offset = check->offset;
+
+        for (uint32_t i = check->count; i; i--, offset += check->stride) {
+            const uint64_t *page = ssr->page[copy][offset / SSR_PAGE_BYTES];
+
+            if (written & 1u << offset / SSR_PAGE_BYTES &&
+                (page[offset % SSR_PAGE_BYTES / 8] >> check->shift & check->mask) - check->minimum > check->span)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The same for a region of one page. */
+static inline bool ssr_page_ranges_hold(const struct ssr_layout *layout, const uint64_t *page)
+{
+    const struct ssr_check *check = layout->checks, *end = check + layout->count;
+
+    for (; check != end; check++) {
+        const uint64_t *word = page + check->offset / 8;
+
+        for (uint32_t i = check->count; i; i--, word += check->stride / 8)
+            if (__builtin_expect((*word >> check->shift & check->mask) - check->minimum > check->span, 0))
+                return false;
+    }
+    return true;
 }
 
 /* Begin: is the working copy as the last commit left it? On the fast path, so inline; the answer `false` sends
@@ -101,7 +148,7 @@ static inline bool ssr_seal_page(struct ssr_memory *ssr)
 {
     uint32_t working = ssr_working(ssr);
 
-    if (ssr->layout && !ssr_ranges_hold(ssr, working, 1))
+    if (ssr->layout && !ssr_page_ranges_hold(ssr->layout, ssr->page[working][0]))
         return false;
     ssr->sum[working][0] = checksum(ssr->page[working][0], ssr->page_bytes);
     return true;

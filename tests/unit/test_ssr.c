@@ -18,6 +18,12 @@
 static struct ssr_memory ssr;
 static struct ssr_layout layout;
 
+static void set_range(struct ssr_range range)
+{
+    ck_assert(ssr_layout_set(&layout, &range, 1, SSR_BYTES_MAXIMUM));
+}
+
+
 static void make(uint32_t bytes)
 {
     memset(&ssr, 0, sizeof(ssr));
@@ -241,12 +247,11 @@ START_TEST(a_value_out_of_its_range_is_refused_at_both_ends)
     } cases[] = {{1, 3, 200}, {2, 3, 60000}, {4, 3, 4000000000}, {8, 3, UINT64_MAX - 1}};
 
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        layout.count = 1;
-        layout.ranges[0] = (struct ssr_range){.offset = 8,
+        set_range((struct ssr_range){.offset = 8,
                                               .width_bytes = cases[i].width_bytes,
                                               .count = 1,
                                               .minimum = cases[i].minimum,
-                                              .maximum = cases[i].maximum};
+                                              .maximum = cases[i].maximum});
         make(SMALL_BYTES);
         ssr.page[ssr_working(&ssr)][0][1] = cases[i].minimum - 1;
         ck_assert(!ssr_seal(&ssr, 1));
@@ -263,9 +268,8 @@ END_TEST
 
 START_TEST(every_element_of_a_strided_range_is_checked)
 {
-    layout.count = 1;
-    layout.ranges[0] = (struct ssr_range){
-        .offset = 4, .width_bytes = 4, .count = 10, .stride = 24, .minimum = 0, .maximum = 1};
+    set_range((struct ssr_range){
+        .offset = 4, .width_bytes = 4, .count = 10, .stride = 24, .minimum = 0, .maximum = 1});
     make(SMALL_BYTES);
     for (uint32_t element = 0; element < 10; element++) {
         uint32_t *values = (uint32_t *)ssr.page[ssr_working(&ssr)][0];
@@ -282,9 +286,8 @@ END_TEST
 
 START_TEST(ranges_of_pages_that_were_not_written_are_not_checked)
 {
-    layout.count = 1;
-    layout.ranges[0] = (struct ssr_range){
-        .offset = 4096, .width_bytes = 8, .count = 1, .minimum = 0, .maximum = 1};
+    set_range((struct ssr_range){
+        .offset = 4096, .width_bytes = 8, .count = 1, .minimum = 0, .maximum = 1});
     make(LARGE_BYTES);
     ssr.page[ssr_working(&ssr)][1][0] = 9;
     ck_assert(ssr_seal(&ssr, 1));
@@ -293,12 +296,31 @@ START_TEST(ranges_of_pages_that_were_not_written_are_not_checked)
 }
 END_TEST
 
+START_TEST(a_range_that_cannot_be_checked_is_refused)
+{
+    static const struct ssr_range bad[] = {
+        {.offset = 2, .width_bytes = 4, .count = 1, .maximum = 1},                /* not aligned */
+        {.offset = 256, .width_bytes = 8, .count = 1, .maximum = 1},              /* outside */
+        {.offset = 0, .width_bytes = 3, .count = 1, .maximum = 1},                /* no such width */
+        {.offset = 0, .width_bytes = 8, .count = 0, .maximum = 1},                /* nothing */
+        {.offset = 0, .width_bytes = 4, .count = 2, .stride = 4, .maximum = 1},   /* stride */
+        {.offset = 0, .width_bytes = 8, .count = 33, .stride = 8, .maximum = 1},  /* the last one is outside */
+        {.offset = 0, .width_bytes = 8, .count = 1, .minimum = 2, .maximum = 1},  /* empty */
+    };
+    struct ssr_range most = {.width_bytes = 8, .count = SSR_RANGE_COUNT_MAXIMUM + 1, .stride = 8, .maximum = 1};
+
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert(!ssr_layout_set(&layout, &bad[i], 1, 256));
+    ck_assert(!ssr_layout_set(&layout, &most, 1, SSR_BYTES_MAXIMUM));
+    ck_assert_uint_eq(layout.count, 0);
+}
+END_TEST
+
 START_TEST(a_refused_seal_changes_nothing)
 {
     uint32_t sum;
 
-    layout.count = 1;
-    layout.ranges[0] = (struct ssr_range){.width_bytes = 8, .count = 1, .minimum = 0, .maximum = 1};
+    set_range((struct ssr_range){.width_bytes = 8, .count = 1, .minimum = 0, .maximum = 1});
     make(SMALL_BYTES);
     commit_value(0, 0, 1);
     sum = ssr.sum[ssr_working(&ssr)][0];
@@ -366,6 +388,7 @@ int main(void)
     tcase_add_test(cases, every_element_of_a_strided_range_is_checked);
     tcase_add_test(cases, ranges_of_pages_that_were_not_written_are_not_checked);
     tcase_add_test(cases, a_refused_seal_changes_nothing);
+    tcase_add_test(cases, a_range_that_cannot_be_checked_is_refused);
     tcase_add_test(cases, the_short_ways_for_one_page_do_the_same);
     tcase_add_test(cases, the_checksum_is_crc_32c);
     suite_add_tcase(suite, cases);
