@@ -81,11 +81,14 @@ static void stop_worker(struct service *service)
     service->context->thread = NULL;
 }
 
-static void restart_monitor(struct service *monitor, bool was_starting)
+static void restart_monitor(struct service *monitor, bool was_starting, bool was_killed)
 {
     uint64_t remaining;
 
-    monitor->start_failures = was_starting ? monitor->start_failures + 1 : 0;
+    if (!was_starting)
+        monitor->start_failures = 0;
+    else if (!was_killed)
+        monitor->start_failures++; /* a kill from outside says nothing about the monitor */
     do {
         if (monitor->start_failures == MONITOR_FAILURES_MAXIMUM || !service_restore_step(monitor, &remaining)) {
             service_give_up(monitor);
@@ -129,7 +132,7 @@ void service_fail(struct service *service, const struct failure *failure)
     cpu_local()->reschedule = 1;
     service_set_stage(service, STAGE_FAILED);
     if (service->supervisor)
-        restart_monitor(service, was_starting);
+        restart_monitor(service, was_starting, failure->cause == CAUSE_KILL);
     else if (service->supervisor_notification)
         notification_signal(service->supervisor_notification, service->supervisor_bit);
     else
