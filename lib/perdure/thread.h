@@ -43,7 +43,7 @@ static inline int64_t pd_mark(uint64_t mark)
     return pd_invoke_4(SLOT_SELF_THREAD, THREAD_MARK, mark, 0, 0, 0);
 }
 
-/* priority 0..PRIORITY_MAXIMUM, higher first; budget_us of every period_us. */
+/* priority 0..PRIORITY_MAXIMUM, higher first; budget_us of every period_us, both 0 for no limit. */
 static inline int64_t pd_sched_context_set(uint32_t sched_context, uint64_t priority, uint64_t budget_us,
                                            uint64_t period_us)
 {

@@ -13,7 +13,6 @@
 #include "perdure/thread.h"
 #include "spawn/block.h"
 
-#define SLICE_US 10000 /* programs of one priority take turns of 10 ms */
 #define SIGNAL_ILL 4
 #define SIGNAL_TRAP 5
 #define SIGNAL_FPE 8
@@ -233,7 +232,7 @@ static int make_thread(struct spawn_child *child, const struct spawn_request *re
     }
     child->sched_context = pd_slot_take();
     if (failed(pd_create_sched_context(child->domain, child->sched_context), "its scheduling context", failure) ||
-        failed(pd_sched_context_set(child->sched_context, request->priority, SLICE_US, SLICE_US), "its priority",
+        failed(pd_sched_context_set(child->sched_context, request->priority, 0, 0), "its priority",
                failure) ||
         failed(pd_bind_sched_context(child->thread, child->sched_context), "giving it time", failure)) {
         return -1;
