@@ -130,20 +130,7 @@ static inline bool ssr_open(const struct ssr_memory *ssr)
     return true;
 }
 
-/* Check what was written and checksum it; false: roll back, nothing has changed. */
-static inline bool ssr_seal(struct ssr_memory *ssr, uint32_t written)
-{
-    uint32_t working = ssr_working(ssr);
-
-    if (ssr->layout && !ssr_ranges_hold(ssr, working, written))
-        return false;
-    for (uint32_t i = 0; i < ssr->pages; i++)
-        if (written & (1u << i))
-            ssr->sum[working][i] = checksum(ssr->page[working][i], ssr->page_bytes);
-    return true;
-}
-
-/* The same for a region of one page that was written. */
+/* Check a region of one page that was written, and checksum it; false: roll back, nothing has changed. */
 static inline bool ssr_seal_page(struct ssr_memory *ssr)
 {
     uint32_t working = ssr_working(ssr);
@@ -151,6 +138,21 @@ static inline bool ssr_seal_page(struct ssr_memory *ssr)
     if (ssr->layout && !ssr_page_ranges_hold(ssr->layout, ssr->page[working][0]))
         return false;
     ssr->sum[working][0] = checksum(ssr->page[working][0], ssr->page_bytes);
+    return true;
+}
+
+/* The same for any region and the pages in `written`. */
+static inline bool ssr_seal(struct ssr_memory *ssr, uint32_t written)
+{
+    uint32_t working = ssr_working(ssr);
+
+    if (ssr->pages == 1)
+        return ssr_seal_page(ssr);
+    if (ssr->layout && !ssr_ranges_hold(ssr, working, written))
+        return false;
+    for (uint32_t i = 0; i < ssr->pages; i++)
+        if (written & (1u << i))
+            ssr->sum[working][i] = checksum(ssr->page[working][i], ssr->page_bytes);
     return true;
 }
 
