@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel and the block service of the build machine (fs_host.h). */
+#define _GNU_SOURCE 1
+#include "fs_host.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+
+#include "abi/blk.h"
+#include "servers/common/server.h"
+#include "servers/fs/fs.h"
+
+#define OUTBOX_BYTES (2u << 20)
+
+struct host_plan host_plan;
+struct host_counts host_counts;
+struct host_reply host_reply;
+sigjmp_buf host_power_cut;
+bool host_power_is_off;
+
+static struct fs_ssr committed_ssr[HOST_CLIENTS];
+static bool bound[HOST_CLIENTS];
+static bool quarantined[HOST_CLIENTS];
+static struct fs_region committed_region;
+static uint8_t *disk;
+static size_t disk_bytes;
+static uint64_t random_state = 1;
+static int64_t ssr_open = -1; /* client whose SSR is in the window */
+
+static sigjmp_buf crash_point;
+static volatile bool may_crash;
+static uint64_t calls_to_crash;
+static volatile uint64_t steps_to_crash;
+static volatile bool stepping;
+
+void host_seed(uint64_t seed)
+{
+    random_state = seed * 2654435769u + 12345;
+}
+
+uint64_t host_random(void)
+{
+    uint64_t mixed = random_state += 0x9e3779b97f4a7c15u;
+
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
+    return mixed ^ mixed >> 31;
+}
+
+uint64_t host_below(uint64_t limit)
+{
+    return host_random() % limit;
+}
+
+int host_run(const char *format, ...)
+{
+    char command[2048];
+    va_list arguments;
+    int status;
+
+    va_start(arguments, format);
+    vsnprintf(command, sizeof(command), format, arguments);
+    va_end(arguments);
+    status = system(command);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+/* ---- Crashes ---- */
+
+__attribute__((noreturn)) static void crash(void)
+{
+    stepping = false;
+    may_crash = false;
+    siglongjmp(crash_point, 1);
+}
+
+static void on_trap(int signal, siginfo_t *info, void *context)
+{
+    ucontext_t *machine = context;
+
+    (void)signal;
+    (void)info;
+    if (!stepping) {
+        machine->uc_mcontext.gregs[REG_EFL] &= ~0x100ll;
+        return;
+    }
+    if (--steps_to_crash == 0) {
+        crash();
+    }
+}
+
+static void set_trap_flag(bool on)
+{
+    if (on) {
+        __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" : : : "memory", "cc");
+    } else {
+        __asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
+    }
+}
+
+static uint64_t random_distance(uint64_t average)
+{
+    return 1 + host_below(2 * average);
+}
+
+static void arm(void)
+{
+    may_crash = true;
+    if (calls_to_crash == 0 && host_plan.crash_every_calls != 0) {
+        calls_to_crash = random_distance(host_plan.crash_every_calls);
+    }
+    if (host_plan.crash_every_instructions != 0) {
+        if (steps_to_crash == 0) {
+            steps_to_crash = random_distance(host_plan.crash_every_instructions);
+        }
+        stepping = true;
+        set_trap_flag(true);
+    }
+}
+
+static void disarm(void)
+{
+    stepping = false;
+    if (host_plan.crash_every_instructions != 0) {
+        set_trap_flag(false);
+    }
+    may_crash = false;
+}
+
+static void *map_at(uintptr_t address, size_t bytes)
+{
+    void *memory = mmap((void *)address, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+    assert(memory == (void *)address);
+    return memory;
+}
+
+static void map_windows(void)
+{
+    static bool done;
+    struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_NODEFER};
+
+    if (done) {
+        return;
+    }
+    done = true;
+    map_at(WINDOW_SSR, 4096);
+    map_at(WINDOW_REGION, 4096);
+    map_at(WINDOW_LEND, 64 * 4096);
+    map_at(WINDOW_MESSAGE, 4096);
+    map_at(WINDOW_OUTBOX, OUTBOX_BYTES);
+    ((struct boot_info *)map_at(BOOT_INFO_ADDRESS, 4096))->epoch_s = 1700000000;
+    ((struct boot_info *)BOOT_INFO_ADDRESS)->tsc_hz = 2000000000;
+    sigaction(SIGTRAP, &action, NULL);
+}
+
+/* ---- The server's memory and its transactions ---- */
+
+static void forget_memory(void)
+{
+    memset(&fs, 0, sizeof(fs));
+    memset(&fs_scratch, 0xa5 ^ (int)(host_random() & 0x5a), sizeof(fs_scratch));
+}
+
+static void begin(int64_t client)
+{
+    ssr_open = client;
+    if (client >= 0) {
+        memcpy((void *)WINDOW_SSR, &committed_ssr[client], sizeof(struct fs_ssr));
+    }
+    memcpy((void *)WINDOW_REGION, &committed_region, sizeof(committed_region));
+}
+
+static bool in_ranges(const uint8_t *bytes, const struct ssr_range *ranges, uint32_t count)
+{
+    for (uint32_t range = 0; range < count; range++) {
+        for (uint32_t index = 0; index < ranges[range].count; index++) {
+            uint64_t value = 0;
+
+            memcpy(&value, bytes + ranges[range].offset + index * ranges[range].stride, ranges[range].width_bytes);
+            if (value < ranges[range].minimum || value > ranges[range].maximum) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void commit(void)
+{
+    assert(in_ranges((uint8_t *)WINDOW_REGION, fs_region_ranges, FS_REGION_RANGES));
+    if (ssr_open >= 0) {
+        assert(in_ranges((uint8_t *)WINDOW_SSR, fs_ssr_ranges, FS_SSR_RANGES));
+        memcpy(&committed_ssr[ssr_open], (void *)WINDOW_SSR, sizeof(struct fs_ssr));
+    }
+    memcpy(&committed_region, (void *)WINDOW_REGION, sizeof(committed_region));
+    ssr_open = -1;
+}
+
+static void recover(void)
+{
+    volatile int attempts = 0;
+
+    host_counts.crashes++;
+    if (sigsetjmp(crash_point, 1) != 0) {
+        host_counts.crashes_in_recovery++;
+        attempts++;
+    }
+    assert(attempts < 1000);
+    forget_memory();
+    begin(-1);
+    if (attempts < 3) {
+        arm();
+    }
+    service_start_recovered();
+    disarm();
+    commit();
+}
+
+void host_crash_now(void)
+{
+    recover();
+}
+
+void host_restart(void)
+{
+    host_power_is_off = false;
+    memset(committed_ssr, 0, sizeof(committed_ssr));
+    memset(bound, 0, sizeof(bound));
+    memset(quarantined, 0, sizeof(quarantined));
+    memset(&committed_region, 0, sizeof(committed_region));
+    memset((void *)WINDOW_OUTBOX, 0x5a, OUTBOX_BYTES);
+    calls_to_crash = 0;
+    steps_to_crash = 0;
+    forget_memory();
+    begin(-1);
+    service_start_fresh();
+    commit();
+}
+
+void host_start(const char *image)
+{
+    FILE *file = fopen(image, "rb");
+
+    map_windows();
+    assert(file != NULL);
+    fseek(file, 0, SEEK_END);
+    disk_bytes = (size_t)ftell(file);
+    rewind(file);
+    free(disk);
+    disk = malloc(disk_bytes);
+    assert(disk != NULL && fread(disk, 1, disk_bytes, file) == disk_bytes);
+    fclose(file);
+    memset(&host_counts, 0, sizeof(host_counts));
+    host_restart();
+}
+
+void host_save(const char *image)
+{
+    FILE *file = fopen(image, "wb");
+
+    assert(file != NULL && fwrite(disk, 1, disk_bytes, file) == disk_bytes);
+    fclose(file);
+}
+
+uint8_t *host_disk(size_t *bytes)
+{
+    *bytes = disk_bytes;
+    return disk;
+}
+
+int64_t host_call(uint32_t client, uint32_t operation, const uint64_t words[4], const void *message,
+                  uint32_t message_bytes, void *lent, uint32_t lent_bytes, uint32_t lent_flags)
+{
+    struct request request;
+    volatile int attempts = 0;
+    int64_t result;
+
+    assert(client < HOST_CLIENTS && message_bytes <= 4096 && lent_bytes <= 64 * 4096);
+    bound[client] = true;
+    host_counts.calls++;
+    while (sigsetjmp(crash_point, 1) != 0) {
+        attempts++;
+        assert(attempts < 1000);
+        recover();
+    }
+    begin(client);
+    memset(&request, 0, sizeof(request));
+    request.operation = (uint16_t)operation;
+    request.binding = client;
+    request.message_bytes = (uint16_t)message_bytes;
+    request.lent_pages = (uint8_t)((lent_bytes + 4095) / 4096);
+    request.lent_flags = (uint8_t)lent_flags;
+    memcpy(request.words, words, sizeof(request.words));
+    memset((void *)WINDOW_MESSAGE, 0xee, 4096);
+    if (message_bytes > 0) {
+        memcpy((void *)WINDOW_MESSAGE, message, message_bytes);
+    }
+    if (lent_flags == REQUEST_LENT_IN) {
+        memcpy((void *)WINDOW_LEND, lent, lent_bytes);
+    } else if (lent_bytes > 0) {
+        memset((void *)WINDOW_LEND, 0xdd, (size_t)request.lent_pages * 4096);
+    }
+    if (attempts < 20) {
+        arm();
+    }
+    result = service_call(&request);
+    disarm();
+    commit();
+    memcpy(host_reply.word, request.reply, sizeof(host_reply.word));
+    host_reply.bytes = request.reply_bytes;
+    memcpy(host_reply.message, (void *)WINDOW_MESSAGE, request.reply_bytes);
+    if (lent_flags == REQUEST_LENT_OUT) {
+        memcpy(lent, (void *)WINDOW_LEND, lent_bytes);
+    }
+    return result;
+}
+
+void host_unbind(uint32_t client)
+{
+    struct request request;
+    volatile int attempts = 0;
+
+    while (sigsetjmp(crash_point, 1) != 0) {
+        attempts++;
+        assert(attempts < 1000);
+        recover();
+    }
+    begin(client);
+    memset(&request, 0, sizeof(request));
+    request.binding = client;
+    if (attempts < 20) {
+        arm();
+    }
+    service_unbind(&request);
+    disarm();
+    commit();
+    bound[client] = false;
+    quarantined[client] = false;
+    memset(&committed_ssr[client], 0, sizeof(struct fs_ssr));
+}
+
+/* ---- What the server calls ---- */
+
+_Noreturn void server_panic(uint64_t code)
+{
+    host_counts.panics++;
+    if (!host_plan.panics_allowed) {
+        fprintf(stderr, "unexpected panic %lx\n", (unsigned long)code);
+        abort();
+    }
+    crash();
+}
+
+void server_log(const char *format, ...)
+{
+    va_list arguments;
+
+    if (getenv("FS_TEST_LOG") == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+int64_t service_enumerate(uint32_t index, struct service_binding *binding)
+{
+    for (uint32_t client = 0; client < HOST_CLIENTS; client++) {
+        if (bound[client] && index-- == 0) {
+            binding->binding = client;
+            binding->flags = quarantined[client] ? BINDING_QUARANTINED : 0;
+            binding->badge = client;
+            return PD_OK;
+        }
+    }
+    return PD_BAD_ARGUMENT;
+}
+
+int64_t service_open_ssr(uint32_t binding)
+{
+    if (ssr_open >= 0) {
+        memcpy(&committed_ssr[ssr_open], (void *)WINDOW_SSR, sizeof(struct fs_ssr));
+    }
+    ssr_open = binding;
+    memcpy((void *)WINDOW_SSR, &committed_ssr[binding], sizeof(struct fs_ssr));
+    return PD_OK;
+}
+
+int64_t service_close_ssr(void)
+{
+    ssr_open = -1;
+    return PD_OK;
+}
+
+int64_t service_quarantine(uint32_t binding)
+{
+    quarantined[binding] = true;
+    return PD_OK;
+}
+
+static int64_t serve_disk(uint32_t operation, uint64_t first, uint64_t count, uint8_t *memory)
+{
+    size_t bytes = count * 512;
+
+    if (operation == BLK_FLUSH) {
+        host_counts.disk_flushes++;
+        return 0;
+    }
+    assert(count >= 1 && count <= BLK_SECTORS_MAXIMUM && ((uintptr_t)memory & 4095) == 0);
+    if ((first + count) * 512 > disk_bytes) {
+        return -PE_INVAL;
+    }
+    if (host_plan.disk_error_every != 0 && host_below(host_plan.disk_error_every) == 0) {
+        return -PE_IO;
+    }
+    if (operation == BLK_READ) {
+        host_counts.disk_reads++;
+        memcpy(memory, disk + first * 512, bytes);
+        return 0;
+    }
+    host_counts.disk_writes++;
+    if (host_plan.power_cut_at_write != 0 && host_counts.disk_writes >= host_plan.power_cut_at_write) {
+        memcpy(disk + first * 512, memory, host_below(count + 1) * 512); /* torn between sectors */
+        host_power_is_off = true;
+        disarm();
+        siglongjmp(host_power_cut, 1);
+    }
+    memcpy(disk + first * 512, memory, bytes);
+    return 0;
+}
+
+struct service_result service_invoke(uint32_t slot, uint32_t operation, const uint64_t *words, uint64_t transfer,
+                                     uint64_t lend_base)
+{
+    struct service_result result = {.status = PD_OK};
+
+    assert(slot == SLOT_BLK);
+    (void)transfer;
+    if (operation == BLK_INFO) {
+        result.words[1] = disk_bytes / 512;
+        return result;
+    }
+    if (may_crash && calls_to_crash != 0 && --calls_to_crash == 0) {
+        if (host_below(2) == 0) {
+            serve_disk(operation, words[0], words[1], (uint8_t *)lend_base); /* it happened, the reply did not come */
+        }
+        crash();
+    }
+    result.words[0] = (uint64_t)serve_disk(operation, words[0], words[1], (uint8_t *)lend_base);
+    return result;
+}
+
+/* ---- Calls by name ---- */
+
+static int64_t call(uint32_t client, uint32_t operation, uint64_t word0, uint64_t word1, uint64_t word2,
+                    const void *message, uint32_t bytes)
+{
+    uint64_t words[4] = {word0, word1, word2, 0};
+
+    return host_call(client, operation, words, message, bytes, NULL, 0, 0);
+}
+
+int64_t fs_path(uint32_t client, uint32_t operation, const char *path, uint64_t word0, uint64_t word1, uint64_t word2)
+{
+    return call(client, operation, word0, word1, word2, path, (uint32_t)strlen(path));
+}
+
+int64_t fs_paths(uint32_t client, uint32_t operation, const char *old_path, const char *new_path)
+{
+    char message[4096];
+    size_t first = strlen(old_path) + 1;
+
+    assert(first + strlen(new_path) <= sizeof(message));
+    memcpy(message, old_path, first);
+    memcpy(message + first, new_path, strlen(new_path));
+    return call(client, operation, 0, 0, 0, message, (uint32_t)(first + strlen(new_path)));
+}
+
+int64_t fs_handle_call(uint32_t client, uint32_t operation, int64_t handle, uint64_t word1, uint64_t word2)
+{
+    return call(client, operation, (uint64_t)handle, word1, word2, NULL, 0);
+}
+
+int64_t fs_simple(uint32_t client, uint32_t operation)
+{
+    return call(client, operation, 0, 0, 0, NULL, 0);
+}
+
+int64_t fs_open(uint32_t client, const char *path, uint64_t flags, uint32_t mode)
+{
+    return fs_path(client, FS_OPEN, path, flags, mode, 0);
+}
+
+int64_t fs_close(uint32_t client, int64_t handle)
+{
+    return fs_handle_call(client, FS_CLOSE, handle, 0, 0);
+}
+
+/* Short transfers go through the message page, the others are lent. */
+static int64_t read_call(uint32_t client, uint32_t operation, int64_t handle, void *to, uint32_t count,
+                         uint64_t offset)
+{
+    uint64_t words[4] = {(uint64_t)handle, count, offset, 0};
+    int64_t result;
+
+    if (count > 4096 || count % 3 == 0) {
+        return host_call(client, operation, words, NULL, 0, to, count, count > 0 ? REQUEST_LENT_OUT : 0);
+    }
+    result = host_call(client, operation, words, NULL, 0, NULL, 0, 0);
+    if (result > 0) {
+        memcpy(to, host_reply.message, (size_t)result);
+    }
+    return result;
+}
+
+static int64_t write_call(uint32_t client, uint32_t operation, int64_t handle, const void *from, uint32_t count,
+                          uint64_t offset)
+{
+    uint64_t words[4] = {(uint64_t)handle, count, offset, 0};
+
+    if (count > 4096 || count % 3 == 0) {
+        return host_call(client, operation, words, NULL, 0, (void *)from, count, count > 0 ? REQUEST_LENT_IN : 0);
+    }
+    return host_call(client, operation, words, from, count, NULL, 0, 0);
+}
+
+int64_t fs_read(uint32_t client, int64_t handle, void *to, uint32_t count)
+{
+    return read_call(client, FS_READ, handle, to, count, 0);
+}
+
+int64_t fs_write(uint32_t client, int64_t handle, const void *from, uint32_t count)
+{
+    return write_call(client, FS_WRITE, handle, from, count, 0);
+}
+
+int64_t fs_pread(uint32_t client, int64_t handle, void *to, uint32_t count, uint64_t offset)
+{
+    return read_call(client, FS_PREAD, handle, to, count, offset);
+}
+
+int64_t fs_pwrite(uint32_t client, int64_t handle, const void *from, uint32_t count, uint64_t offset)
+{
+    return write_call(client, FS_PWRITE, handle, from, count, offset);
+}
+
+int64_t fs_seek(uint32_t client, int64_t handle, int64_t offset, uint32_t whence)
+{
+    return fs_handle_call(client, FS_SEEK, handle, (uint64_t)offset, whence);
+}
+
+int64_t fs_stat(uint32_t client, const char *path, bool no_follow, struct fs_stat *stat)
+{
+    int64_t result = fs_path(client, FS_STAT, path, no_follow, 0, 0);
+
+    if (result == 0) {
+        memcpy(stat, host_reply.message, sizeof(*stat));
+    }
+    return result;
+}
+
+int64_t fs_fstat(uint32_t client, int64_t handle, struct fs_stat *stat)
+{
+    int64_t result = fs_handle_call(client, FS_FSTAT, handle, 0, 0);
+
+    if (result == 0) {
+        memcpy(stat, host_reply.message, sizeof(*stat));
+    }
+    return result;
+}

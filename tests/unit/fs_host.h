@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A kernel and a block service for the file server on the build machine.
+ *
+ * Rule: like the real kernel it keeps two copies: the SSRs and the service region as last committed, and the working copies
+ * that the server sees at its windows. A call that ends commits both; a crash throws the working copies and all of the
+ * server's memory away (zeros and garbage), leaves the outbox as it is, recovers and runs the call again.
+ *
+ * Crashes come where the plan says: at the n-th call of the block service, or after the n-th instruction. A power cut
+ * ends the run for good: what was written to the disk until then stays in the image.
+ */
+#ifndef TESTS_FS_HOST_H
+#define TESTS_FS_HOST_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/fs.h"
+
+#define HOST_CLIENTS 8
+
+/* What may go wrong, and what did. Zero means: nothing goes wrong. */
+struct host_plan {
+    uint64_t crash_every_calls;        /* of the block service, on average */
+    uint64_t crash_every_instructions; /* on average; single-stepped */
+    uint64_t power_cut_at_write;       /* the disk takes this many writes and no more */
+    uint64_t disk_error_every;         /* a read or a write fails, on average */
+    bool panics_allowed;               /* a panic of the server is a crash, not a failed test */
+};
+
+struct host_counts {
+    uint64_t calls;
+    uint64_t crashes;
+    uint64_t crashes_in_recovery;
+    uint64_t panics;
+    uint64_t disk_reads;
+    uint64_t disk_writes;
+    uint64_t disk_flushes;
+};
+
+extern struct host_plan host_plan;
+extern struct host_counts host_counts;
+
+/* Random numbers, seeded by host_seed. */
+void host_seed(uint64_t seed);
+uint64_t host_random(void);
+uint64_t host_below(uint64_t limit);
+
+/* Run a command of the build machine; its exit status. */
+int host_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Load an image as the disk, forget all clients, start the server fresh. */
+void host_start(const char *image);
+
+/* Start the server fresh again on the disk as it is now: after a power cut, or after an unmount. */
+void host_restart(void);
+
+/* Write the disk as it is now to a file. */
+void host_save(const char *image);
+
+/* The disk's bytes, for damage. */
+uint8_t *host_disk(size_t *bytes);
+
+/* Tell every n-th call; where the power was cut control goes back to this point. */
+extern sigjmp_buf host_power_cut;
+extern bool host_power_is_off;
+
+/* End the incarnation now and recover, outside of any call. */
+void host_crash_now(void);
+
+/* End a client: the unbind transaction. */
+void host_unbind(uint32_t client);
+
+/* One call of `client` (0..HOST_CLIENTS-1). Reply words 1-3 and the reply message stay in host_reply. */
+struct host_reply {
+    uint64_t word[4];
+    uint32_t bytes;
+    uint8_t message[4096];
+};
+extern struct host_reply host_reply;
+
+int64_t host_call(uint32_t client, uint32_t operation, const uint64_t words[4], const void *message,
+                  uint32_t message_bytes, void *lent, uint32_t lent_bytes, uint32_t lent_flags);
+
+/* Calls by name; paths NUL-terminated; results as the server's. */
+int64_t fs_open(uint32_t client, const char *path, uint64_t flags, uint32_t mode);
+int64_t fs_close(uint32_t client, int64_t handle);
+int64_t fs_read(uint32_t client, int64_t handle, void *to, uint32_t count);
+int64_t fs_write(uint32_t client, int64_t handle, const void *from, uint32_t count);
+int64_t fs_pread(uint32_t client, int64_t handle, void *to, uint32_t count, uint64_t offset);
+int64_t fs_pwrite(uint32_t client, int64_t handle, const void *from, uint32_t count, uint64_t offset);
+int64_t fs_seek(uint32_t client, int64_t handle, int64_t offset, uint32_t whence);
+int64_t fs_stat(uint32_t client, const char *path, bool no_follow, struct fs_stat *stat);
+int64_t fs_fstat(uint32_t client, int64_t handle, struct fs_stat *stat);
+int64_t fs_path(uint32_t client, uint32_t operation, const char *path, uint64_t word0, uint64_t word1, uint64_t word2);
+int64_t fs_paths(uint32_t client, uint32_t operation, const char *old_path, const char *new_path);
+int64_t fs_handle_call(uint32_t client, uint32_t operation, int64_t handle, uint64_t word1, uint64_t word2);
+int64_t fs_simple(uint32_t client, uint32_t operation);
+
+#endif
