@@ -262,7 +262,8 @@ void ioport_invoke(struct thread *self, struct capability *capability, uint64_t 
 {
     struct ioport *range = (struct ioport *)capability->object;
     uint64_t port = self->rdi, width = operation == IOPORT_OUT_STRING ? 1 : self->rsi;
-    const uint8_t *bytes = self->message;
+    uint64_t value;
+    uint8_t *bytes = self->message;
 
     if (operation >= IOPORT_CREATE_RANGE && operation <= IOPORT_CREATE_DEVICE_MEMORY) {
         thread_status(self, derive(self, capability, operation));
@@ -279,7 +280,14 @@ void ioport_invoke(struct thread *self, struct capability *capability, uint64_t 
     }
     switch (operation) {
     case IOPORT_IN:
-        thread_result(self, PD_OK, read_port((uint16_t)port, width), 0, 0);
+        if (self->rdx >= MESSAGE_BYTES || self->rdx % sizeof(value)) {
+            thread_status(self, PD_BAD_ARGUMENT);
+            return;
+        }
+        value = read_port((uint16_t)port, width);
+        if (self->rdx)
+            *(uint64_t *)(void *)(bytes + self->rdx) = value;
+        thread_result(self, PD_OK, value, 0, 0);
         return;
     case IOPORT_OUT:
         write_port((uint16_t)port, width, self->rdx);
@@ -290,8 +298,10 @@ void ioport_invoke(struct thread *self, struct capability *capability, uint64_t 
             thread_status(self, PD_BAD_ARGUMENT);
             return;
         }
-        for (uint64_t i = 0; i < self->rsi; i++)
+        for (uint64_t i = 0; i < self->rsi; i++) {
             port_out8((uint16_t)port, bytes[i]);
+            bytes[i] = 0;
+        }
         thread_status(self, PD_OK);
         return;
     default:

@@ -6,15 +6,13 @@
 #include "output.h"
 #include "state.h"
 
-#define JOURNAL_ENTRIES (PAGE_BYTES / sizeof(uint32_t))
-
 /* Deferred requests that one transaction answers; the rest follow in the next event. */
 #define ANSWERS_MAXIMUM 4
 
-/* The journal of bytes taken: entry n modulo JOURNAL_ENTRIES is byte number n and the low 24 bits of n + 1. */
-static uint32_t *journal_entry(uint64_t number)
+/* Entry n modulo JOURNAL_ENTRIES is byte number n and the low 24 bits of n + 1. */
+static volatile uint32_t *journal_entry(uint64_t number)
 {
-    return (uint32_t *)server_outbox() + number % JOURNAL_ENTRIES;
+    return &console_outbox()->journal[number % JOURNAL_ENTRIES];
 }
 
 static uint32_t journal_mark(uint64_t number)
@@ -40,12 +38,26 @@ void input_drain(void)
         if (!uart_has_input(&console.first)) {
             return;
         }
+        *uart_taken() = UART_NOTHING_TAKEN;
+        console_outbox()->taking = region->received + 1;
         byte = uart_take(&console.first);
         *journal_entry(region->received) = journal_mark(region->received) | byte;
         receive(byte);
     }
     /* Full: the far end has to wait, and so must the interrupt, or it would come at once again. */
     uart_set_receive_interrupts(&console.first, false);
+}
+
+void input_recover_taking(void)
+{
+    uint64_t number = console_outbox()->taking - 1;
+    uint64_t taken = *uart_taken();
+
+    /* A number below that was committed; what is in the message page by now is something else. */
+    if (console_outbox()->taking != 0 && number >= console_region()->received && taken != UART_NOTHING_TAKEN) {
+        *journal_entry(number) = journal_mark(number) | (uint8_t)taken;
+    }
+    console_outbox()->taking = 0;
 }
 
 void input_recover(void)

@@ -2,15 +2,19 @@
 /*
  * Input: from the line into the region, and from the region to readers that wait.
  *
- * Rule: a byte taken from the UART is gone from it, so it is written, with its number, into page 0 of the outbox before anything
- * is done with it. A rollback leaves it there; recovery takes from there what the region has not counted yet. (Between the
- * port's answer and that write lie three instructions; only a death right there loses a byte.)
+ * Rule: a byte taken from the UART is gone from it, so it must not be lost with the transaction that took it. It goes, with
+ * its number, into a journal in the outbox before anything is done with it; a rollback leaves it there, and recovery takes
+ * from there what the region has not counted yet. Even between the port's answer and the journal it is not
+ * lost: the kernel leaves it in the message page, and the outbox says which byte was being taken.
  */
 #ifndef SERVERS_CONSOLE_INPUT_H
 #define SERVERS_CONSOLE_INPUT_H
 
 /* Take all bytes that have come and that there is room for. */
 void input_drain(void);
+
+/* After a crash, before the message page is used: put the byte that was being taken into the journal. */
+void input_recover_taking(void);
 
 /* Take the bytes that a dead incarnation had taken and not committed. */
 void input_recover(void);

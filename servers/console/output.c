@@ -5,64 +5,65 @@
 #include "abi/posix_errno.h"
 #include "state.h"
 
-/* How far a WRITE has come. */
-struct progress {
-    uint32_t binding;
-    uint32_t bytes;
-    uint32_t checksum; /* of stream and bytes */
-    uint32_t writes;   /* region.writes of this place when it began */
-    uint32_t sent;
-};
+/* The message of the WRITE, while the message page goes to and fro. */
+static uint8_t outgoing[MESSAGE_BYTES] SERVER_SCRATCH;
 
-static struct progress *progress_table(void)
+static void set_point(struct progress *progress, uint32_t sent, uint32_t leaving, uint32_t chunk_bytes)
 {
-    return (void *)((uint8_t *)server_outbox() + PAGE_BYTES);
+    struct progress_point point = {
+        .sent = sent,
+        .leaving = (uint16_t)leaving,
+        .chunk_bytes = (uint16_t)chunk_bytes,
+    };
+    uint64_t word;
+
+    __builtin_memcpy(&word, &point, sizeof(word));
+    __asm__ volatile("movq %1, %0" : "=m"(progress->point) : "r"(word) : "memory");
 }
 
-/* CRC-32C of the message's whole words and rest, begun with `stream`. */
-static uint32_t message_checksum(uint32_t stream, uint32_t bytes)
+/* CRC-32C of the first `bytes` bytes of `outgoing`, begun with `stream`. */
+static uint32_t outgoing_checksum(uint32_t stream, uint32_t bytes)
 {
-    const uint8_t *from = server_message();
     uint64_t sum = stream;
     uint64_t word;
     uint32_t index = 0;
 
     for (; index + 8 <= bytes; index += 8) {
-        __builtin_memcpy(&word, from + index, 8);
+        __builtin_memcpy(&word, outgoing + index, 8);
         sum = __builtin_ia32_crc32di(sum, word);
     }
     for (; index < bytes; index++) {
-        sum = __builtin_ia32_crc32di(sum, from[index]);
+        sum = __builtin_ia32_crc32di(sum, outgoing[index]);
     }
     return (uint32_t)sum;
 }
 
-/* The place of this WRITE in the table; `sent` says where to go on. */
+/* The place of this WRITE in the table; its point says where to go on. */
 static struct progress *progress_begin(uint32_t binding, uint32_t stream, uint32_t bytes)
 {
     uint32_t place = binding % CONSOLE_WRITERS;
-    struct progress *progress = &progress_table()[place];
-    struct progress fresh = {
-        .binding = binding,
-        .bytes = bytes,
-        .checksum = message_checksum(stream, bytes),
-        .writes = console_region()->writes[place],
-    };
+    struct progress *progress = &console_outbox()->progress[place];
+    uint32_t checksum = outgoing_checksum(stream, bytes);
+    uint32_t writes = console_region()->writes[place];
 
-    if (progress->binding != fresh.binding || progress->bytes != fresh.bytes ||
-        progress->checksum != fresh.checksum || progress->writes != fresh.writes || progress->sent > bytes) {
-        *progress = fresh;
+    if (progress->binding != binding || progress->bytes != bytes || progress->checksum != checksum ||
+        progress->writes != writes || progress->point.sent > bytes) {
+        set_point(progress, 0, 0, 0); /* first, so that no half of the rest is believed */
+        progress->binding = binding;
+        progress->bytes = bytes;
+        progress->checksum = checksum;
+        progress->writes = writes;
     }
     return progress;
 }
 
 /*
- * Fill `chunk` from `from`: a terminal gets CR before each newline. Returns how many bytes of `from` went in; their
- * number in the chunk goes to *chunk_bytes.
+ * Fill the start of the message page from `from`: a terminal gets CR before each newline. Returns how many bytes of
+ * `from` went in; their number in the chunk goes to *chunk_bytes.
  */
-static uint32_t fill_chunk(uint8_t chunk[UART_FIFO_BYTES], const uint8_t *from, uint32_t bytes,
-                           uint32_t *chunk_bytes)
+static uint32_t fill_chunk(const uint8_t *from, uint32_t bytes, uint32_t *chunk_bytes)
 {
+    uint8_t *chunk = server_message();
     uint32_t taken = 0;
     uint32_t filled = 0;
 
@@ -79,39 +80,69 @@ static uint32_t fill_chunk(uint8_t chunk[UART_FIFO_BYTES], const uint8_t *from, 
     return taken;
 }
 
+/* Is the start of the message page nothing but zeros? */
+static bool chunk_is_wiped(uint32_t chunk_bytes)
+{
+    const uint8_t *chunk = server_message();
+
+    for (uint32_t index = 0; index < chunk_bytes; index++) {
+        if (chunk[index] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int64_t output_write(uint32_t binding, uint32_t stream, uint32_t bytes)
 {
     const struct uart *uart = stream == CONSOLE_STREAM_ERROR && !console.terminal && console.second.present
                                   ? &console.second
                                   : &console.first;
-    struct progress *progress = progress_begin(binding, stream, bytes);
-    const uint8_t *from = server_message();
+    struct progress *progress;
 
-    while (progress->sent < bytes) {
-        uint8_t chunk[UART_FIFO_BYTES];
+    memcpy(outgoing, server_message(), bytes);
+    progress = progress_begin(binding, stream, bytes);
+    while (progress->point.sent < bytes && uart_is_sendable(uart)) {
+        uint32_t sent = progress->point.sent;
         uint32_t chunk_bytes;
-        uint32_t taken = fill_chunk(chunk, from + progress->sent, bytes - progress->sent, &chunk_bytes);
+        uint32_t taken = fill_chunk(outgoing + sent, bytes - sent, &chunk_bytes);
 
-        if (!uart_send(uart, chunk, chunk_bytes)) {
-            break;
+        if (!chunk_is_wiped(chunk_bytes)) {
+            set_point(progress, sent, taken, chunk_bytes);
         }
-        progress->sent += taken;
+        uart_send(uart, chunk_bytes);
+        set_point(progress, sent + taken, 0, 0);
     }
     console_region()->writes[binding % CONSOLE_WRITERS]++;
-    if (bytes > 0 && progress->sent == 0) {
+    if (bytes > 0 && progress->point.sent == 0) {
         return -PE_AGAIN;
     }
-    return progress->sent;
+    return progress->point.sent;
+}
+
+void output_recover(void)
+{
+    for (uint32_t place = 0; place < CONSOLE_WRITERS; place++) {
+        struct progress *progress = &console_outbox()->progress[place];
+        struct progress_point point = progress->point;
+
+        if (point.chunk_bytes == 0) {
+            continue;
+        }
+        if (point.chunk_bytes <= UART_FIFO_BYTES && chunk_is_wiped(point.chunk_bytes)) {
+            point.sent += point.leaving;
+        }
+        set_point(progress, point.sent, 0, 0);
+    }
 }
 
 void output_echo(const char *text, size_t bytes)
 {
-    while (bytes > 0) {
+    while (bytes > 0 && uart_is_sendable(&console.first)) {
         uint32_t chunk_bytes = bytes < UART_FIFO_BYTES ? (uint32_t)bytes : UART_FIFO_BYTES;
 
-        if (!uart_send(&console.first, (const uint8_t *)text, chunk_bytes)) {
-            return;
-        }
+        memcpy(server_message(), text, chunk_bytes);
+        uart_send(&console.first, chunk_bytes);
         text += chunk_bytes;
         bytes -= chunk_bytes;
     }

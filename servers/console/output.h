@@ -2,14 +2,15 @@
 /*
  * Output, and what a crash does to it.
  *
- * Rule: at least once, and as a rule exactly once. What is on the wire cannot be taken back, so a WRITE notes in the outbox,
- * which no rollback touches, how many bytes have left. When the console dies in the midst of a WRITE, the same WRITE of
- * the same client runs again and goes on from there. Only a death in the few instructions between a chunk's leaving and
- * the note of it sends that chunk (at most CONSOLE_CHUNK_BYTES bytes) twice.
+ * Rule: exactly once, as far as it can be. What is on the wire cannot be taken back, so a WRITE notes in the outbox, which no
+ * rollback touches, how many bytes have left and how many are about to (struct progress). The kernel sends a chunk and wipes it
+ * from the message page as one; so recovery can tell from the page whether the chunk under way has left, and the same
+ * WRITE, which runs again, goes on behind it.
  *
  * A note is good for the WRITE that it was made in: its client, length and checksum agree, and no WRITE of a client with this
- * place in the table has committed since (region.writes). With more than CONSOLE_WRITERS clients two may share a place; then a crash
- * can repeat the whole of one WRITE.
+ * place in the table has committed since (region.writes). What remains: with more than CONSOLE_WRITERS clients two may
+ * share a place, and then a crash can repeat a WRITE; a chunk of nothing but NUL bytes can be repeated; and
+ * the echo of what is typed can.
  */
 #ifndef SERVERS_CONSOLE_OUTPUT_H
 #define SERVERS_CONSOLE_OUTPUT_H
@@ -22,6 +23,9 @@
  * none of them.
  */
 int64_t output_write(uint32_t binding, uint32_t stream, uint32_t bytes);
+
+/* After a crash, before the message page is used: has the chunk under way left? */
+void output_recover(void);
 
 /* Show what was typed (a line_echo); what the line does not take is not shown. */
 void output_echo(const char *text, size_t bytes);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recovery of the console: find the devices as at the first start, check the region, take in the bytes that the dead
- * incarnation had taken from the line.
+ * Recovery of the console: check the region, find out from outbox and message page what had left and what had been taken, find
+ * the devices as at the first start, take in the bytes that the dead incarnation had taken from the line.
  *
- * Rule: nothing is asked of the dead incarnation's memory but its outbox, and that is believed only where its marks agree.
+ * Rule: nothing is asked of the dead incarnation's memory but those pages, and they are believed only where they agree.
  */
 #include "input.h"
 #include "state.h"
@@ -16,10 +16,12 @@ static bool region_is_valid(const struct console_region *region)
 
 void service_start_recovered(void)
 {
-    console_find_devices();
     if (!region_is_valid(console_region())) {
         server_panic(SERVER_PANIC_REGION);
     }
+    output_recover();
+    input_recover_taking();
+    console_find_devices();
     input_recover();
     /* Readers may be served by what that brought; in an event, when everybody is back. */
     pd_invoke_4(SLOT_NOTIFICATION, NOTIFICATION_SIGNAL, EVENT_SERVE | EVENT_UART, 0, 0, 0);

@@ -3,10 +3,8 @@
  * What the console knows.
  *
  * Rule: input that nobody has read is in the service region (struct console_region of abi/console.toml) and nowhere else;
- * what is below in struct console follows from the command line and the machine, and every start finds it anew. The two
- * outbox pages hold what a rollback must not take back, because the outside world does not either:
- *   page 0  bytes taken from the line, numbered (input.c),
- *   page 1  how far each WRITE under way has come (output.c).
+ * struct console follows from the command line and the machine, and every start finds it anew. The outbox holds what a
+ * rollback must not take back, because the outside world does not either (struct console_outbox).
  */
 #ifndef SERVERS_CONSOLE_STATE_H
 #define SERVERS_CONSOLE_STATE_H
@@ -28,6 +26,38 @@ struct console {
 };
 
 extern struct console console;
+
+#define JOURNAL_ENTRIES 1024
+
+/* How far a WRITE has come; one 64-bit word, so that no crash leaves half of it. */
+struct progress_point {
+    uint32_t sent;        /* bytes of the message */
+    uint16_t leaving;     /* bytes of the message in the chunk under way */
+    uint16_t chunk_bytes; /* bytes of that chunk, 0 when none is under way */
+};
+
+struct progress {
+    uint32_t binding;
+    uint32_t bytes;
+    uint32_t checksum; /* of stream and bytes */
+    uint32_t writes;   /* region.writes of this place when it began */
+    struct progress_point point;
+};
+
+/* What is in the outbox pages. Its words are written in the order of the program. */
+struct console_outbox {
+    volatile uint32_t journal[JOURNAL_ENTRIES];   /* bytes taken from the line (input.c) */
+    struct progress progress[CONSOLE_WRITERS];    /* WRITEs under way (output.c) */
+    volatile uint64_t taking;                     /* 1 + the number of the byte that is being taken, 0 for none */
+};
+
+_Static_assert(sizeof(struct progress_point) == sizeof(uint64_t), "written as one");
+_Static_assert(sizeof(struct console_outbox) <= 2 * PAGE_BYTES, "the outbox of the manifest");
+
+static inline struct console_outbox *console_outbox(void)
+{
+    return server_outbox();
+}
 
 /* Notification bits. */
 #define EVENT_UART 1  /* interrupt of COM1 */

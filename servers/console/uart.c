@@ -22,6 +22,9 @@
 #define STATUS_SEND_EMPTY 0x20
 #define SCRATCH_PATTERN 0x5a
 
+/* Place in the message page of the last byte taken; beyond what a chunk of output needs. */
+#define TAKEN_PLACE 64
+
 /* How long a full FIFO is waited for: well below the service's hang limit. */
 #define SEND_LOOK_NS 2000000u
 
@@ -79,15 +82,29 @@ bool uart_has_input(const struct uart *uart)
     return uart->present && (port_in(uart, UART_LINE_STATUS) & STATUS_RECEIVED) != 0;
 }
 
-uint8_t uart_take(const struct uart *uart)
+volatile uint64_t *uart_taken(void)
 {
-    return port_in(uart, UART_DATA);
+    return (uint64_t *)((uint8_t *)server_message() + TAKEN_PLACE);
 }
 
-static bool wait_until_sendable(const struct uart *uart)
+uint8_t uart_take(const struct uart *uart)
 {
-    uint64_t until_ns = pd_now_ns() + SEND_LOOK_NS;
+    struct pd_call call = {.word = {uart->first + UART_DATA, 1, TAKEN_PLACE}};
 
+    if (pd_invoke(uart->slot, IOPORT_IN, &call) != PD_OK) {
+        server_panic(SERVER_PANIC_MANIFEST);
+    }
+    return (uint8_t)call.word[0];
+}
+
+bool uart_is_sendable(const struct uart *uart)
+{
+    uint64_t until_ns;
+
+    if (!uart->present || port_in(uart, UART_LINE_STATUS) & STATUS_SEND_EMPTY) {
+        return true;
+    }
+    until_ns = pd_now_ns() + SEND_LOOK_NS;
     do {
         if (port_in(uart, UART_LINE_STATUS) & STATUS_SEND_EMPTY) {
             return true;
@@ -96,21 +113,11 @@ static bool wait_until_sendable(const struct uart *uart)
     return false;
 }
 
-bool uart_send(const struct uart *uart, const uint8_t *from, uint32_t bytes)
+void uart_send(const struct uart *uart, uint32_t bytes)
 {
-    uint8_t kept[UART_FIFO_BYTES];
-
     if (!uart->present) {
-        return true;
-    }
-    if (!wait_until_sendable(uart)) {
-        return false;
-    }
-    memcpy(kept, server_message(), bytes);
-    memcpy(server_message(), from, bytes);
-    if (pd_invoke_4(uart->slot, IOPORT_OUT_STRING, uart->first + UART_DATA, bytes, 0, 0) != PD_OK) {
+        memset(server_message(), 0, bytes);
+    } else if (pd_invoke_4(uart->slot, IOPORT_OUT_STRING, uart->first + UART_DATA, bytes, 0, 0) != PD_OK) {
         server_panic(SERVER_PANIC_MANIFEST);
     }
-    memcpy(server_message(), kept, bytes);
-    return true;
 }
