@@ -6,6 +6,7 @@
  * Rule: nothing is asked of the dead incarnation's memory but those pages, and they are believed only where they agree.
  */
 #include "input.h"
+#include "output.h"
 #include "state.h"
 
 static bool region_is_valid(const struct console_region *region)
