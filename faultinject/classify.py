@@ -138,4 +138,6 @@ def _invisible(experiment: Experiment, seen: Observation, golden: Observation) -
         return Outcome.OVERWRITTEN, "used, without lasting effect"
     if experiment.activation is Activation.IMPOSSIBLE:
         return Outcome.NOT_ACTIVATED, "there was nothing to change"
+    if experiment.watched_instructions == 0:
+        return Outcome.NOT_ACTIVATED, "nothing was changed"
     return Outcome.NOT_ACTIVATED, f"not used within {experiment.watched_instructions} watched instructions"

@@ -72,6 +72,13 @@ class Store:
         return cls(connection)
 
     @classmethod
+    def create_in_memory(cls) -> Store:
+        """A new one that leaves no file."""
+        connection = sqlite3.connect(":memory:")
+        connection.executescript(_SCHEMA)
+        return cls(connection)
+
+    @classmethod
     def open(cls, path: Path) -> Store:
         """An existing one, for reading."""
         if not path.is_file():

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fork server. A child has only the processor's thread: idle time is skipped there, and what the main loop would do
+ * The fork server. The process of an experiment has only the processor's thread: idle time is skipped there, and what the main loop would do
  * (a reset after a triple fault, a shutdown) is noticed by a periodic signal and ends the child. All limits that
  * decide a result are of virtual time; the wall-clock limit only keeps a broken tool from waiting for ever.
  */
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,13 +77,6 @@ static void poll_main_loop_requests(int signal_number)
     }
 }
 
-void experiment_at_exit(void)
-{
-    if (running && !running->done) {
-        finish(qemu.qemu_shutdown_requested_get() == SHUTDOWN_CAUSE_GUEST_RESET ? END_RESET : END_SHUTDOWN);
-    }
-}
-
 static void poll_start(void)
 {
     struct sigaction action = {.sa_handler = poll_main_loop_requests, .sa_flags = SA_RESTART};
@@ -94,6 +88,31 @@ static void poll_start(void)
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &period, NULL);
     pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
+}
+
+static void stay(int signal_number)
+{
+    (void)signal_number;
+    for (;;) {
+        pause();
+    }
+}
+
+/*
+ * Without a fork: stops the main thread where it is, so that from here on this process is as a forked child is. It
+ * cannot hold the big lock, which this thread has.
+ */
+static void stop_main_thread(void)
+{
+    struct sigaction action = {.sa_handler = stay};
+    sigset_t mask;
+
+    sigfillset(&action.sa_mask);
+    sigaction(SIGUSR2, &action, NULL);
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &mask, NULL);
+    syscall(SYS_tgkill, getpid(), getpid(), SIGUSR2);
 }
 
 static void limit_work(struct CPUState *cpu, void *argument)
@@ -117,10 +136,11 @@ static void run_here(const struct experiment *experiment)
     running = results_record(experiment->index);
     results_injection(running);
     disk_locate();
-    if (!options.single) {
-        machine_divert_outputs();
-        poll_start();
+    if (options.single) {
+        stop_main_thread();
     }
+    machine_divert_outputs();
+    poll_start();
     qemu.timer_mod_ns(limit_timer, options.limit_ns);
     inject(experiment, running);
 }

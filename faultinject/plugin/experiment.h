@@ -18,7 +18,5 @@ struct experiment_options {
 
 extern const struct stop_handlers experiment_handlers;
 void experiment_configure(const struct experiment_options *options);
-/* QEMU is about to exit (mode "single": it may do so before a reset was noticed). */
-void experiment_at_exit(void);
 
 #endif

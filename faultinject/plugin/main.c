@@ -133,14 +133,7 @@ static bool start_experiments(bool single)
     return results_create(options.results, largest + 1);
 }
 
-static void leaving(uint64_t plugin_id, void *argument)
-{
-    (void)plugin_id;
-    (void)argument;
-    experiment_at_exit();
-}
-
-static const struct stop_handlers *mode_start(uint64_t plugin_id)
+static const struct stop_handlers *mode_start(void)
 {
     const char *mode = options.mode ? options.mode : "";
 
@@ -154,7 +147,6 @@ static const struct stop_handlers *mode_start(uint64_t plugin_id)
         return start_experiments(false) ? &experiment_handlers : NULL;
     }
     if (strcmp(mode, "single") == 0) {
-        qemu.qemu_plugin_register_atexit_cb(plugin_id, leaving, NULL);
         return start_experiments(true) ? &experiment_handlers : NULL;
     }
     if (strcmp(mode, "crash") == 0) {
@@ -179,7 +171,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t plugin_i
         return 1;
     }
     service_observed_table(options.observed, (unsigned)options.observed_entries);
-    handlers = mode_start(plugin_id);
+    handlers = mode_start();
     if (!handlers) {
         fprintf(stderr, "fault injection: the plugin's options are not complete for mode %s\n",
                 options.mode ? options.mode : "(none)");

@@ -37,7 +37,6 @@ typedef void vcpu_work(struct CPUState *cpu, void *argument);
     F(void, qemu_plugin_register_vcpu_tb_trans_cb, (uint64_t, void (*)(uint64_t, struct qemu_plugin_tb *)))  \
     F(void, qemu_plugin_register_vcpu_insn_exec_cb,                                                          \
       (struct qemu_plugin_insn *, void (*)(unsigned, void *), int, void *))                                  \
-    F(void, qemu_plugin_register_atexit_cb, (uint64_t, void (*)(uint64_t, void *), void *))                  \
     F(size_t, qemu_plugin_tb_n_insns, (const struct qemu_plugin_tb *))                                       \
     F(struct qemu_plugin_insn *, qemu_plugin_tb_get_insn, (const struct qemu_plugin_tb *, size_t))           \
     F(uint64_t, qemu_plugin_insn_vaddr, (const struct qemu_plugin_insn *))                                   \

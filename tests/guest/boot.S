@@ -90,8 +90,11 @@ syscall_entry:
         pushq   %rcx
         pushq   $0
         pushq   $VECTOR_SYSTEM_CALL
+        jmp     save
         .globl trap_entry
 trap_entry:
+        cld
+save:
         .irp r, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
         pushq   %\r
         .endr

@@ -6,6 +6,7 @@
 #define HANG_TICKS 5
 #define FAILURES_PER_CALL 6
 #define TICK_NS 1000000
+#define TRACE_SUPERSEDED 1
 
 enum { CLIENT = 2, SPACES = 3 };
 enum { STAGE_RUNNING = 2, STAGE_RECOVERING = 5 };
@@ -190,6 +191,10 @@ static void service_failed(struct frame *frame, uint32_t cause, uint64_t address
 {
     struct observed_service *observed = &observed_services[current + 1];
 
+    if (tracing) {
+        record.flags = TRACE_SUPERSEDED;
+        trace_recovery_complete(&record);
+    }
     observed->stage = STAGE_RECOVERING;
     observed->restarts++;
     observed->incarnation++;

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""The command line. No logic here: each command builds a request, calls its module, and prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from faultinject.errors import InjectorError
+from faultinject.system import BUILD, ROOT
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+STATUS_SETUP = 125
+
+image_option = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group(context_settings=CONTEXT)
+def cli() -> None:
+    """Perdure: run programs on it, compile for it, and find out what it survives.
+
+    The machine is QEMU (7.2 or later), emulated; PERDURE_QEMU names another command than qemu-system-x86_64.
+    """
+
+
+@cli.command(context_settings={**CONTEXT, "allow_interspersed_args": False})
+@click.option("--disk", type=image_option, metavar="IMG", help="An ext2 image: the root file system. Changes are "
+              "written back, however the run ends. Without it the program gets an empty disk.")
+@click.option("--mem", type=click.IntRange(32), metavar="MB", help="Memory of the machine; the disk is held in it. "
+              "Default: what the disk needs and 96 MB, at least 128.")
+@click.option("--crash", metavar="SERVICE[:EVERY]", help="Kill this service again and again, on average every EVERY "
+              "instructions that it executes outside recovery (default 200000).")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the points of --crash.")
+@click.option("--json", "json_path", type=image_option, metavar="FILE", help="Write crashes, recoveries and their "
+              "times there.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="End the machine after so "
+              "many seconds.")
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="A variable of the program's environment; repeatable.")
+@click.option("--epoch", type=int, metavar="SECONDS", help="The machine's clock at power-on; default: now.")
+@click.argument("program", type=image_option)
+@click.argument("arguments", nargs=-1, metavar="[ARG]...", type=click.UNPROCESSED)
+def run(disk: Path | None, mem: int | None, crash: str | None, seed: int, json_path: Path | None,
+        timeout: float | None, env: tuple[str, ...], epoch: int | None, program: Path,
+        arguments: tuple[str, ...]) -> None:
+    """Run PROGRAM, an ELF file made by `perdure cc`, with stdin, stdout and stderr passed through.
+
+    \b
+    Exit status: the program's, or
+      120  kernel failure: the kernel panicked or the machine died without a verdict
+      121  service lost: a service could not be brought back
+      124  time-out
+      125  the run could not be set up
+      127  the program could not be started (a program that dies of a fault: 128 + signal, as in a shell)
+    In all of 120 to 125 the reason is on stderr.
+    """
+    from faultinject import run as runner
+
+    pairs = [pair.partition("=") for pair in env]
+    if any(not separator or not name for name, separator, _ in pairs):
+        raise click.UsageError("--env takes NAME=VALUE")
+    request = runner.Request(program, list(arguments), disk, mem, runner.CrashPlan.parse(crash) if crash else None,
+                             seed, timeout, epoch, {name: value for name, _, value in pairs}, json_path is not None)
+    result = runner.run(request)
+    if json_path:
+        runner.write_json(json_path, result)
+    if result.reason:
+        click.echo(f"perdure: {result.reason}", err=True)
+    sys.exit(result.status)
+
+
+@cli.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def cc(arguments: tuple[str, ...]) -> None:
+    """Compile and link C for Perdure (newlib), with gcc's usual arguments."""
+    compiler = ROOT / "lib" / "perdure-cc"
+    os.execv(compiler, [str(compiler), *arguments])
+
+
+@cli.command()
+@click.option("--service", default="fs", show_default=True, help="The service in which faults are put.")
+@click.option("--model", default="reg-bitflip,memory-abort,hang,kill", show_default=True, metavar="LIST",
+              help="Fault models, with commas: reg-bitflip, memory-abort, hang, kill, code-bitflip, control.")
+@click.option("--n", "count", type=click.IntRange(1), default=200, show_default=True, help="Faults in all, dealt out "
+              "to the models in turn.")
+@click.option("--seed", type=int, default=1, show_default=True, help="From which all faults are drawn.")
+@click.option("--out", "directory", type=click.Path(path_type=Path, file_okay=False), default=BUILD / "campaign",
+              metavar="DIR", help="For campaign.sqlite and summary.json. Default: build/campaign.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=max(os.cpu_count() or 1, 1), show_default=True,
+              help="Experiments at a time. Results do not depend on it.")
+@click.option("--mem", type=click.IntRange(32), default=64, show_default=True, metavar="MB",
+              help="Memory of the machine.")
+def campaign(service: str, model: str, count: int, seed: int, directory: Path, jobs: int, mem: int) -> None:
+    """Inject faults into a service while programs use it, and count what came of them.
+
+    The same arguments give the same results, byte for byte, on any machine with this version of QEMU.
+    """
+    from faultinject import standard, table
+    from faultinject.models import parse_models
+
+    standard.run_campaign(service, parse_models(model), count, seed, jobs, directory, mem, table.make_console())
+
+
+@cli.command()
+@click.argument("database", type=image_option)
+@click.argument("which", metavar="ID")
+@click.option("--output/--no-output", default=True, help="Show what the machine wrote.")
+def replay(database: Path, which: str, output: bool) -> None:
+    """Run experiment ID (an id or a number) of a campaign's DATABASE again, in a fresh QEMU.
+
+    Exit status 0 when the result is identical to the recorded one, 1 when it is not.
+    """
+    from faultinject import replay as replayer
+    from faultinject import table
+    from faultinject.machine import Qemu
+
+    result = replayer.replay(database, which, Qemu.find())
+    table.print_replay(table.make_console(), result, output)
+    sys.exit(1 if result.differing else 0)
+
+
+@cli.command()
+@click.option("--crashes", type=click.IntRange(1), default=200, show_default=True, help="At least so many.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of their points.")
+@click.option("--out", "directory", type=click.Path(path_type=Path, file_okay=False), default=BUILD, metavar="DIR",
+              help="For demo.json and demo.svg. Default: build.")
+def demo(crashes: int, seed: int, directory: Path) -> None:
+    """Programs work on a disk of real files while the file system is crashed again and again; check everything."""
+    from faultinject import demo as demonstration
+    from faultinject import table
+
+    sys.exit(demonstration.run(crashes, seed, directory, table.make_console()))
+
+
+@cli.command()
+@click.option("--out", "path", type=image_option, default=BUILD / "bench.json", metavar="FILE",
+              help="Default: build/bench.json.")
+def bench(path: Path) -> None:
+    """Measure calls, recovery and file operations in instructions, beside other kernels' figures."""
+    from bench import measure
+    from faultinject import table
+
+    measure.run(path, table.make_console())
+
+
+@cli.command()
+@click.option("--disk", type=image_option, metavar="IMG", help="An ext2 image, written back at the end. Default: a "
+              "small one with this build's programs in /bin, thrown away.")
+@click.option("--mem", type=click.IntRange(32), metavar="MB", help="Memory of the machine.")
+def console(disk: Path | None, mem: int | None) -> None:
+    """Boot to the shell on this terminal. Ctrl-A X ends the machine."""
+    from faultinject import console as terminal
+
+    sys.exit(terminal.interact(disk, mem))
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what is present, which versions, and what is missing."""
+    program = ROOT / "setup" / "doctor"
+    os.execv(program, [str(program)])
+
+
+def main() -> None:
+    """Runs a command; errors that the user can mend are shown without a traceback."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    try:
+        status = cli.main(standalone_mode=False, prog_name="perdure")
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(STATUS_SETUP if command == "run" else error.exit_code)
+    except InjectorError as error:
+        click.echo(f"perdure: {error}", err=True)
+        sys.exit(STATUS_SETUP)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(141)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""The report that the plugin writes in modes crash and count: one line an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faultinject.records import Recovery
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A kill: when, at which instruction, whom the service was serving, its incarnation, and how many instructions it
+    had executed in normal operation."""
+
+    time_ns: int
+    rip: int
+    serving_binding: int
+    incarnation: int
+    executed: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A benchmark's mark and the counts at it."""
+
+    number: int
+    time_ns: int
+    cr3_writes: int
+    tlb_invalidations: int
+    kernel_entries: int
+
+
+@dataclass
+class Events:
+    """All of one run. `verdict` is (code, detail, time) or None when the machine gave none."""
+
+    crashes: list[Crash] = field(default_factory=list)
+    recoveries: list[Recovery] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    verdict: tuple[int, int, int] | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Events:
+        """From the plugin's file; a missing one is an empty report, a line cut off is left out."""
+        events = cls()
+        if not path.exists():
+            return events
+        for line in path.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                kind, _, rest = line.strip().partition(" ")
+                events._add(kind, rest)
+        return events
+
+    def _add(self, kind: str, rest: str) -> None:
+        if kind == "recovery":
+            self.recoveries.append(Recovery.unpack(bytes.fromhex(rest)))
+            return
+        numbers = [int(word, 0) for word in rest.split()]
+        if kind == "crash":
+            self.crashes.append(Crash(*numbers))
+        elif kind == "mark":
+            self.marks.append(Mark(*numbers))
+        elif kind == "verdict":
+            self.verdict = (numbers[0], numbers[1], numbers[2])
+
+    def latencies(self) -> list[int]:
+        """Of every recovery whose parked call was answered."""
+        return [recovery.latency_ns for recovery in self.recoveries if recovery.latency_ns is not None]

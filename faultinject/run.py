@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+"""`perdure run`: one program on the machine, as if it ran here.
+
+Its standard streams are passed through, its exit status becomes ours, and the disk image holds afterwards what the
+machine's disk held at its end, however it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import re
+import shutil
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from faultinject.errors import SetupError, UsageError
+from faultinject.events import Events
+from faultinject.hostlink import Link, Streams
+from faultinject.machine import Machine, Qemu, stop
+from faultinject.statistics import summary as quantiles
+from faultinject.system import System
+from faultinject.workload import Workload, make_ext2, session_line
+
+#: Exit statuses that are not the program's.
+STATUS_KERNEL_FAILURE = 120
+STATUS_SERVICE_LOST = 121
+STATUS_TIMEOUT = 124
+STATUS_SETUP = 125
+
+MEMORY_LEAST_MIB = 128
+#: What the system and its programs get beside the payload, which stays in memory.
+MEMORY_FREE_MIB = 96
+MEMORY_MOST_MIB = 3072
+SCRATCH_DISK_MIB = 16
+CRASH_EVERY = 200_000
+
+_RAMDISK = re.compile(r"ramdisk physical=(0x[0-9a-fA-F]+) bytes=(\d+)")
+_VERDICT = re.compile(r"verdict (?:\S+ )?code=(\d+) detail=(\d+)")
+
+
+@dataclass(frozen=True)
+class CrashPlan:
+    """Which service is killed, and every how many of its instructions on average."""
+
+    service: str
+    every: int = CRASH_EVERY
+
+    @classmethod
+    def parse(cls, text: str) -> CrashPlan:
+        """From SERVICE or SERVICE:EVERY."""
+        service, separator, every = text.partition(":")
+        if not separator:
+            return cls(service)
+        if not every.isdecimal() or int(every) < 1:
+            raise UsageError(f"--crash {text}: {every!r} is not a number of instructions", "--crash fs:200000")
+        return cls(service, int(every))
+
+
+@dataclass
+class Request:
+    """A run."""
+
+    program: Path
+    arguments: list[str]
+    disk: Path | None = None
+    memory_mib: int | None = None
+    crash: CrashPlan | None = None
+    seed: int = 1
+    timeout_s: float | None = None
+    epoch_s: int | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    observe: bool = False
+    streams: Streams = field(default_factory=Streams)
+
+
+@dataclass
+class Result:
+    """What came of it. `reason` is empty when the program ended by itself."""
+
+    status: int
+    program_status: int | None
+    reason: str
+    log: str
+    events: Events
+    seconds: float
+
+    def as_json(self) -> dict[str, object]:
+        """For --json."""
+        latencies = self.events.latencies()
+        verdict = self.events.verdict
+        return {"status": self.status, "program_status": self.program_status, "reason": self.reason,
+                "crashes": len(self.events.crashes),
+                "recoveries": sum(not recovery.superseded for recovery in self.events.recoveries),
+                "recovery_ns": quantiles(latencies),
+                "virtual_ns": verdict[2] if verdict else None,
+                "seconds": round(self.seconds, 3),
+                "crash_list": [asdict(crash) for crash in self.events.crashes],
+                "recovery_list": [{**asdict(recovery), "latency_ns": recovery.latency_ns}
+                                  for recovery in self.events.recoveries]}
+
+
+def scratch_directory(bytes_needed: int) -> tempfile.TemporaryDirectory[str]:
+    """A directory for the machine's memory: in memory itself where there is room."""
+    shared = Path("/dev/shm")
+    if shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 2 * bytes_needed:
+        return tempfile.TemporaryDirectory(prefix="perdure-run-", dir=shared)
+    return tempfile.TemporaryDirectory(prefix="perdure-run-")
+
+
+def choose_memory(asked_mib: int | None, payload_bytes: int) -> int:
+    """The machine's memory: the payload (with the disk in it) stays there while the machine runs."""
+    payload_mib = -(-payload_bytes >> 20)
+    needed = payload_mib + MEMORY_FREE_MIB
+    memory = asked_mib if asked_mib is not None else max(MEMORY_LEAST_MIB, needed)
+    if asked_mib is not None and asked_mib < payload_mib + 32:
+        raise UsageError(f"{asked_mib} MB of memory do not hold a disk and programs of {payload_mib} MB and the system",
+                         f"--mem {needed}, or leave --mem out")
+    if memory > MEMORY_MOST_MIB:
+        raise UsageError(f"{memory} MB of memory: the machine has at most {MEMORY_MOST_MIB}", "a smaller disk")
+    return memory
+
+
+def _workload(request: Request, directory: Path) -> Workload:
+    program = request.program
+    if not program.is_file():
+        raise SetupError(f"there is no program {program}", "build it: ./perdure cc -o PROGRAM SOURCE.c")
+    with program.open("rb") as file:
+        if file.read(4) != b"\x7fELF":
+            raise SetupError(f"{program} is no ELF file", "build it: ./perdure cc -o PROGRAM SOURCE.c")
+    if len(request.arguments) > 120:
+        raise UsageError(f"{len(request.arguments)} arguments are too many for a session (120)", "use a file")
+    disk = request.disk
+    if disk is None:
+        disk = directory / "scratch.img"
+        make_ext2(disk, SCRATCH_DISK_MIB)
+    elif not disk.is_file():
+        raise SetupError(f"there is no disk image {disk}", f"mke2fs -t ext2 {disk} 64M")
+    name = program.name[:47]
+    return Workload("run", session_line(name, request.arguments), {name: program}, disk, request.environment)
+
+
+def _plugin_options(request: Request, system: System, events: Path, log: Path) -> list[str]:
+    if not request.crash and not request.observe:
+        return []
+    options = ["mode=crash", f"events={events}", f"log={log}"]
+    if request.crash:
+        system.service(request.crash.service)
+        options += [f"target={request.crash.service}", f"every={request.crash.every}", f"seed={request.seed}"]
+    return options + system.plugin_options()
+
+
+def run(request: Request, system: System | None = None, qemu: Qemu | None = None) -> Result:
+    """Runs a program to its end."""
+    system = system or System.perdure()
+    qemu = qemu or Qemu.find()
+    size = (request.disk.stat().st_size if request.disk and request.disk.is_file() else SCRATCH_DISK_MIB << 20)
+    with scratch_directory(3 * size + (MEMORY_LEAST_MIB << 20)) as name:
+        return _run_in(Path(name), request, system, qemu)
+
+
+def _run_in(directory: Path, request: Request, system: System, qemu: Qemu) -> Result:
+    payload, memory = directory / "payload", directory / "memory"
+    events_path, log = directory / "events", directory / "log"
+    _workload(request, directory).write_payload(payload)
+    memory_mib = choose_memory(request.memory_mib, payload.stat().st_size)
+    epoch = int(time.time()) if request.epoch_s is None else request.epoch_s
+    link = Link(request.streams)
+    console, error = link.guest_descriptors
+    machine = Machine(system, qemu, memory_mib, payload, f"console=framed epoch={epoch} disk=ram", log,
+                      f"socket,fd={console}", f"socket,fd={error}", memory if request.disk else None,
+                      _plugin_options(request, system, events_path, log))
+    started = time.monotonic()
+    complaint_path = directory / "qemu"
+    deadline = started + request.timeout_s if request.timeout_s is not None else None
+    in_time = True
+    with complaint_path.open("wb") as complaint:
+        process = machine.start(stdout=complaint, stderr=complaint, pass_fds=(console, error))
+        link.started()
+        try:
+            in_time = link.carry(process, deadline)
+        finally:
+            stop(process)
+            link.close()
+            text = log.read_text(errors="replace") if log.exists() else ""
+            if request.disk:
+                write_back(text, memory, request.disk)
+    result = _judge(text, in_time, request, complaint_path.read_text(errors="replace").strip())
+    result.events = Events.read(events_path)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _judge(log: str, in_time: bool, request: Request, complaint: str) -> Result:
+    """Status and reason from the machine's last words."""
+    found = _VERDICT.findall(log)
+    last = "\n".join(log.strip().splitlines()[-6:])
+
+    def result(status: int, reason: str, program: int | None = None) -> Result:
+        return Result(status, program, reason, log, Events(), 0.0)
+
+    if found:
+        code, detail = (int(word) for word in found[-1])
+        if code == 0:
+            return result(detail & 0xFF, "", detail & 0xFF)
+        if code == 2:
+            return result(STATUS_SERVICE_LOST, f"service lost\n{last}")
+        return result(STATUS_KERNEL_FAILURE, f"kernel failure\n{last}")
+    if not in_time:
+        return result(STATUS_TIMEOUT, f"time-out after {request.timeout_s:g} s")
+    if not log:
+        raise SetupError(f"the machine did not start\n{complaint}", "see QEMU's message above; make doctor")
+    return result(STATUS_KERNEL_FAILURE, f"the machine ended without a verdict\n{last}\n{complaint}".rstrip())
+
+
+def write_back(log: str, memory: Path, disk: Path) -> None:
+    """Copies what the machine changed of its RAM disk into the image, piece by piece."""
+    found = _RAMDISK.search(log)
+    if not found or not memory.exists():
+        return
+    start, length = int(found[1], 16), int(found[2])
+    piece = 1 << 16
+    with memory.open("rb") as source, disk.open("r+b") as target:
+        with mmap.mmap(source.fileno(), 0, prot=mmap.PROT_READ) as ram:
+            for offset in range(0, length, piece):
+                size = min(piece, length - offset)
+                new = ram[start + offset:start + offset + size]
+                target.seek(offset)
+                if target.read(size) != new:
+                    target.seek(offset)
+                    target.write(new)
+
+
+def write_json(path: Path, result: Result) -> None:
+    """The report of --json."""
+    path.write_text(json.dumps(result.as_json(), indent=2) + "\n")

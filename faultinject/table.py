@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""Showing a campaign: progress while it runs, its table when it has ended. Plain text where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from faultinject.campaign import Progress, Report
+from faultinject.classify import Outcome
+from faultinject.models import MODELS
+from faultinject.records import Cause
+from faultinject.replay import Replay
+
+PLAIN_INTERVAL_S = 5.0
+
+LABELS = {
+    Outcome.NOT_ACTIVATED: "not activated",
+    Outcome.OVERWRITTEN: "overwritten",
+    Outcome.LATENT: "latent",
+    Outcome.RECOVERED: "recovered transparently",
+    Outcome.OWN_CLIENT: "error to its own client",
+    Outcome.OTHER_CLIENT: "other client affected",
+    Outcome.SILENT: "silent data corruption",
+    Outcome.SERVICE_LOST: "service lost",
+    Outcome.SYSTEM_HANG: "system hang",
+    Outcome.KERNEL_FAILURE: "kernel failure",
+}
+_GOOD = {Outcome.RECOVERED}
+_BAD = {Outcome.OWN_CLIENT, Outcome.OTHER_CLIENT, Outcome.SILENT, Outcome.SERVICE_LOST, Outcome.SYSTEM_HANG,
+        Outcome.KERNEL_FAILURE}
+
+
+def _style(outcome: Outcome, count: int) -> str:
+    if not count:
+        return "dim"
+    return "green" if outcome in _GOOD else "red" if outcome in _BAD else ""
+
+
+#: Where there is no terminal, tables are not squeezed.
+PLAIN_WIDTH = 120
+
+
+def make_console() -> Console:
+    """The one that commands print on."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+
+
+class CampaignDisplay:
+    """Rate, time left and running counts; a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._last_plain = 0.0
+
+    def __enter__(self) -> CampaignDisplay:
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        if self._live:
+            self._live.__exit__(None, None, None)
+
+    def __call__(self, progress: Progress) -> None:
+        """Shows where the campaign is."""
+        if self._live:
+            self._live.update(Group(self._headline(progress), self._counts(progress)))
+            return
+        now = time.monotonic()
+        if progress.done == progress.total or now - self._last_plain > PLAIN_INTERVAL_S:
+            self._last_plain = now
+            self._console.print(f"{progress.done} of {progress.total} experiments, {progress.rate:.0f}/s",
+                                highlight=False)
+
+    @staticmethod
+    def _headline(progress: Progress) -> Table:
+        left = (progress.total - progress.done) / progress.rate if progress.rate else 0
+        line = Table.grid(padding=(0, 1))
+        line.add_row(ProgressBar(progress.total, progress.done, width=40),
+                     Text(f"{progress.done}/{progress.total}"), Text(f"{progress.rate:.0f}/s", style="cyan"),
+                     Text(f"{left:.0f} s left"))
+        return line
+
+    @staticmethod
+    def _counts(progress: Progress) -> Text:
+        text = Text()
+        for outcome in Outcome:
+            count = progress.outcomes[outcome]
+            if count:
+                text.append(f"{LABELS[outcome]} {count}  ", style=_style(outcome, count))
+        return text
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _microseconds(ns: int) -> str:
+    return f"{ns / 1000:,.1f}"
+
+
+def outcome_table(summary: Mapping[str, object]) -> Table:
+    """Counts by class and model, with the intervals of the whole."""
+    models: Mapping[str, Mapping] = summary["by_model"]  # type: ignore[assignment]
+    intervals: Mapping[str, Mapping] = summary["intervals"]  # type: ignore[assignment]
+    several = len(models) > 1
+    table = Table(show_header=True, header_style="bold", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in models if several else ():
+        table.add_column(name.replace("-", "\n"), justify="right", vertical="bottom")
+    table.add_column("all", justify="right", vertical="bottom", no_wrap=True)
+    table.add_column("share", justify="right", vertical="bottom", no_wrap=True)
+    table.add_column("Wilson 95 %", justify="right", vertical="bottom", no_wrap=True)
+    for key in ("injected", "activated", "manifested", "caught"):
+        table.add_row(key, *(f"{models[name][key]}" for name in models if several), f"{summary[key]}", "", "",
+                      style="bold")
+    table.add_section()
+    for outcome in Outcome:
+        entry = intervals[outcome.value]
+        low, high = entry["wilson_95"]
+        table.add_row(LABELS[outcome], *(f"{models[name]['outcomes'][outcome.value]}" for name in models if several),
+                      f"{entry['count']}", _percent(entry["share"]), f"{100 * low:.1f} – {100 * high:.1f}",
+                      style=_style(outcome, entry["count"]))
+    return table
+
+
+def print_report(console: Console, report: Report) -> None:
+    """The campaign's result."""
+    summary = report.summary
+    campaign: Mapping = summary["campaign"]  # type: ignore[assignment]
+    console.print(f"\nFaults in [bold]{campaign['service']}[/bold], workload {campaign['workload']}, seed "
+                  f"{campaign['seed']}; {campaign['golden']['service_instructions']:,} instructions of the service, "
+                  f"QEMU {campaign['qemu']}\n", highlight=False)
+    console.print(outcome_table(summary))
+    caught: Mapping = summary["caught_recovered"]  # type: ignore[assignment]
+    low, high = caught["wilson_95"]
+    console.print(f"\nOf {caught['of']} faults that were caught, {caught['count']} were recovered transparently: "
+                  f"{_percent(caught['share'])} ({_percent(low)} – {_percent(high)})", highlight=False)
+    recovery: Mapping = summary["recovery_ns"]  # type: ignore[assignment]
+    if recovery["count"]:
+        console.print(f"Recovery, fault to reply of the call run again, in µs at 1 instruction/ns ({recovery['count']} "
+                      f"recoveries): min {_microseconds(recovery['min'])}, median {_microseconds(recovery['p50'])}, "
+                      f"99 % {_microseconds(recovery['p99'])}, max {_microseconds(recovery['max'])}", highlight=False)
+    console.print(f"{len(report.findings)} experiments in {report.seconds:.1f} s "
+                  f"({len(report.findings) / max(report.seconds, 1e-9):.0f}/s); {report.directory}/campaign.sqlite, "
+                  f"summary.json", highlight=False)
+
+
+def print_replay(console: Console, replay: Replay, output: bool) -> None:
+    """What one experiment was, what the machine wrote, and whether it was the same again."""
+    finding = replay.finding
+    fault, experiment, judgement = finding.fault, finding.experiment, finding.judgement
+    described = MODELS[fault.model].describe(fault.change)
+    console.print(f"experiment {fault.index}  {fault.id}  {fault.model}: {described}", highlight=False)
+    console.print(f"  {fault.service}, instruction {fault.instruction:,}, at {experiment.injected_at_ns:,} ns, rip "
+                  f"{experiment.rip:#x}, serving {finding.served or 'nobody'}", highlight=False)
+    console.print(f"  {experiment.before:#x} -> {experiment.after:#x}, {experiment.activation.name.lower()} at "
+                  f"{experiment.activation_rip:#x} after {experiment.watched_instructions} instructions",
+                  highlight=False)
+    console.print(f"  [bold]{judgement.outcome.value}[/bold]: {judgement.reason}; ended by "
+                  f"{experiment.end.name.lower()} at {experiment.ended_at_ns:,} ns", highlight=False)
+    for recovery in experiment.recoveries:
+        console.print(f"  recovery of service {recovery.service}: {Cause(recovery.cause).name.lower()} at rip "
+                      f"{recovery.fault_rip:#x} address {recovery.fault_address:#x}, "
+                      f"{'superseded' if recovery.superseded else f'{recovery.latency_ns} ns'}", highlight=False)
+    if output:
+        for name, text in (("log", replay.log), ("stdout", replay.console), ("stderr", replay.error)):
+            if text.strip():
+                console.print(f"[dim]--- {name}[/dim]", highlight=False)
+                console.print(Text(text.rstrip()))
+    for column, (recorded, again) in replay.differing.items():
+        console.print(f"[red]differs[/red] {column}: recorded {recorded!r}, now {again!r}", highlight=False)
+    if not replay.differing:
+        console.print("[green]identical[/green] to the recorded result", highlight=False)

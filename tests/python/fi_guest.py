@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""The test guest (tests/guest) as a system under test, and the plugin as this tree builds it; for the fi tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from faultinject import campaign, engine  # noqa: E402
+from faultinject.golden import Golden, Workbench, run_golden  # noqa: E402
+from faultinject.machine import Qemu  # noqa: E402
+from faultinject.models import Change  # noqa: E402
+from faultinject.oracle import RawOracle  # noqa: E402
+from faultinject.plan import Fault  # noqa: E402
+from faultinject.system import Service, System  # noqa: E402
+from faultinject.workload import Workload  # noqa: E402
+
+BUILD = ROOT / "build" / "tests" / "fi"
+SERVICES = (Service("fs", 0x5000000, 0x6000000), Service("rng", 0x6000000, 0x7000000))
+CLIENTS = {1: "alpha", 2: "beta"}
+AREAS = (("alpha", 0), ("beta", 128))
+DISK_BYTES = 1 << 20
+
+
+@lru_cache
+def build() -> tuple[Path, Path]:
+    """Kernel of the guest and the plugin, freshly built."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    subprocess.run([ROOT / "tests" / "guest" / "build.sh", BUILD], check=True, timeout=120)
+    plugin = BUILD / "plugin.so"
+    sources = sorted((ROOT / "faultinject" / "plugin").glob("*.c"))
+    subprocess.run(["gcc", "-std=gnu17", "-O2", "-g", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror",
+                    "-shared", "-o", plugin, *sources], check=True, timeout=120)
+    return BUILD / "guest.elf", plugin
+
+
+def workbench(directory: Path) -> Workbench:
+    """Ready for golden runs and campaigns below `directory`."""
+    kernel, plugin = build()
+    disk = directory / "raw.img"
+    disk.write_bytes(bytes(DISK_BYTES))
+    workload = Workload("guest", "guest\n", {}, disk, clients=CLIENTS)
+    made = campaign.prepare(System.load(kernel, SERVICES), Qemu.find(), workload, directory, 64)
+    made.plugin = plugin
+    return made
+
+
+def oracle(golden: Golden) -> RawOracle:
+    """Blocks of the disk, by owner."""
+    assert golden.image is not None
+    return RawOracle(golden.image, AREAS)
+
+
+def golden(bench: Workbench) -> Golden:
+    """The golden run."""
+    return run_golden(bench)
+
+
+def run_faults(bench: Workbench, reference: Golden, lines: list[tuple[int, str, int, int]],
+               jobs: int = 1) -> list:
+    """Experiments given as (time, kind, a, b), in order of time."""
+    faults = [Fault(i, "", "", "fs", 0, time_ns, Change(kind, a, b)) for i, (time_ns, kind, a, b) in enumerate(lines)]
+    found: dict[int, object] = {}
+    engine.run_plan(bench, reference, faults, jobs, lambda fault, experiment: found.update({fault.index: experiment}))
+    return [found[i] for i in range(len(faults))]

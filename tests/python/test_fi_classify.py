@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""Each outcome class, produced on purpose from records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import fi_guest  # noqa: F401
+import pytest
+
+from faultinject.classify import Outcome, classify
+from faultinject.oracle import ClientReport, DiskVerdict, Observation, audit_differences, client_reports
+from faultinject.records import Activation, End, Experiment
+
+GOLDEN = Observation({"alpha": ClientReport(10, 0, "aa"), "beta": ClientReport(20, 0, "bb")}, 0, 0, DiskVerdict())
+SAME = replace(GOLDEN, served="alpha")
+RUN = Experiment(End.VERDICT, 0, 0, 100, 200, 0x5000000, 0x1000, 3, 2, 1, 1, 0, 0, 1, Activation.USED, 3, 0x5000000, 0,
+                 "aa", 0, (), (0, 0, 0), (b"", b"", b""), 2, 0, 0)
+FAILED = ClientReport(10, 1, "cc")
+
+
+def clients(**changed: ClientReport | None) -> Observation:
+    reports = {name: report for name, report in {**GOLDEN.clients, **changed}.items() if report is not None}
+    return replace(SAME, clients=reports)
+
+
+def disk(*paths: str, checker_exit: int = 0) -> DiskVerdict:
+    return DiskVerdict(paths, checker_exit)
+
+
+@pytest.mark.parametrize(("experiment", "seen", "outcome"), [
+    (replace(RUN, activation=Activation.NOT_SEEN), SAME, Outcome.NOT_ACTIVATED),
+    (replace(RUN, activation=Activation.IMPOSSIBLE), SAME, Outcome.NOT_ACTIVATED),
+    (replace(RUN, activation=Activation.REPLACED), SAME, Outcome.OVERWRITTEN),
+    (RUN, SAME, Outcome.OVERWRITTEN),
+    (RUN, replace(SAME, audit=1), Outcome.LATENT),
+    (replace(RUN, recovery_count=1), replace(SAME, audit=1), Outcome.LATENT),
+    (replace(RUN, recovery_count=1), SAME, Outcome.RECOVERED),
+    (replace(RUN, recovery_count=1), clients(alpha=FAILED), Outcome.OWN_CLIENT),
+    (replace(RUN, recovery_count=1), clients(alpha=None), Outcome.OWN_CLIENT),
+    (RUN, replace(clients(alpha=FAILED), disk=disk("/alpha/file")), Outcome.OWN_CLIENT),
+    (RUN, clients(beta=FAILED), Outcome.OTHER_CLIENT),
+    (RUN, clients(beta=None), Outcome.OTHER_CLIENT),
+    (RUN, clients(alpha=FAILED, beta=FAILED), Outcome.OTHER_CLIENT),
+    (RUN, replace(clients(alpha=FAILED), served=None), Outcome.OTHER_CLIENT),
+    (RUN, replace(SAME, exit_status=1), Outcome.OTHER_CLIENT),
+    (RUN, clients(alpha=ClientReport(10, 0, "cc")), Outcome.SILENT),
+    (replace(RUN, recovery_count=1), clients(beta=ClientReport(20, 0, "cc")), Outcome.SILENT),
+    (RUN, clients(beta=ClientReport(19, 0, "bb")), Outcome.SILENT),
+    (RUN, replace(SAME, disk=disk("/alpha/file")), Outcome.SILENT),
+    (RUN, replace(SAME, disk=disk("/shared")), Outcome.SILENT),
+    (RUN, replace(clients(alpha=FAILED), disk=disk("/beta/file")), Outcome.SILENT),
+    (RUN, replace(clients(alpha=FAILED), disk=disk(checker_exit=4)), Outcome.SILENT),
+    (replace(RUN, code=2, detail=4), None, Outcome.SERVICE_LOST),
+    (replace(RUN, given_up=1), SAME, Outcome.SERVICE_LOST),
+    (replace(RUN, end=End.LIMIT), None, Outcome.SYSTEM_HANG),
+    (replace(RUN, end=End.LIMIT, given_up=2), None, Outcome.SERVICE_LOST),
+    (replace(RUN, code=1, detail=13), None, Outcome.KERNEL_FAILURE),
+    (replace(RUN, code=9), None, Outcome.KERNEL_FAILURE),
+    (replace(RUN, end=End.RESET), None, Outcome.KERNEL_FAILURE),
+    (replace(RUN, end=End.SHUTDOWN), None, Outcome.KERNEL_FAILURE),
+])
+def test_each_class_is_told_apart(experiment: Experiment, seen: Observation | None, outcome: Outcome) -> None:
+    assert classify(experiment, seen, GOLDEN).outcome is outcome
+
+
+def test_every_class_has_a_case() -> None:
+    cases = test_each_class_is_told_apart.pytestmark[0].args[1]
+    assert {case[2] for case in cases} == set(Outcome)
+
+
+def test_activated_contains_manifested() -> None:
+    for experiment, seen, _ in test_each_class_is_told_apart.pytestmark[0].args[1]:
+        judgement = classify(experiment, seen, GOLDEN)
+        assert judgement.activated or not (judgement.manifested or judgement.caught)
+
+
+def test_caught_means_that_an_incarnation_ended() -> None:
+    assert classify(replace(RUN, recovery_count=2), SAME, GOLDEN).caught
+    assert classify(replace(RUN, code=2), None, GOLDEN).caught
+    assert not classify(RUN, clients(alpha=ClientReport(10, 0, "cc")), GOLDEN).caught
+
+
+@pytest.mark.parametrize("end", [End.NONE, End.WALL, End.CHILD_DIED, End.MISSED])
+def test_failures_of_the_injector_are_never_results(end: End) -> None:
+    with pytest.raises(ValueError, match="no outcome"):
+        classify(replace(RUN, end=end), SAME, GOLDEN)
+
+
+def test_reports_and_audits_are_read_from_what_the_machine_wrote() -> None:
+    text = "noise\nclient alpha operations=3 errors=0 digest=00ff\nclient beta operations=1 errors=2 digest=0xAB\nx"
+    assert client_reports(text) == {"alpha": ClientReport(3, 0, "00ff"), "beta": ClientReport(1, 2, "0xab")}
+    assert client_reports("the client alpha operations=3 errors=0 digest=00\n") == {}
+    assert audit_differences("perdure: init: audit of fs differences=3\nperdure: audit rng differences=0\n") == 3
