@@ -16,6 +16,7 @@
 
 #define ABOVE_MONITOR 31 /* the monitor does not run before the strike is over */
 #define BELOW_MONITOR 25 /* the monitor has restarted a service before the next blow, but the service has not run yet */
+#define BARRAGE 20       /* more blows in a row than any rule allows faults */
 
 static const uint32_t all_services[] = {SERVICE_NUMBER_CONSOLE, SERVICE_NUMBER_BLK,  SERVICE_NUMBER_FS,
                                         SERVICE_NUMBER_RNG,     SERVICE_NUMBER_ECHO, SERVICE_NUMBER_ECHO0};
@@ -87,14 +88,14 @@ static void case_kill_idle(void)
 /* Each service again and again before its recovery has run an instruction; many more often than faults are allowed. */
 static void case_kill_recovering(void)
 {
-    uint32_t numbers[20];
+    uint32_t numbers[BARRAGE];
 
     begin();
     for (unsigned index = 0; index < SERVICES; index++) {
-        for (unsigned blow = 0; blow < 20; blow++) {
+        for (unsigned blow = 0; blow < BARRAGE; blow++) {
             numbers[blow] = all_services[index];
         }
-        strike(BELOW_MONITOR, numbers, 20);
+        strike(BELOW_MONITOR, numbers, BARRAGE);
         all_work(service_name(all_services[index]));
     }
     end();
@@ -131,6 +132,8 @@ static void case_kill_pairs_and_monitor(void)
 /* The monitor alone, and before the service. */
 static void case_kill_monitor(void)
 {
+    uint32_t barrage[BARRAGE];
+
     begin();
     for (unsigned round = 0; round < 20; round++) {
         const uint32_t numbers[] = {SERVICE_NUMBER_MONITOR, all_services[round % SERVICES], SERVICE_NUMBER_MONITOR,
@@ -141,6 +144,11 @@ static void case_kill_monitor(void)
         strike(ABOVE_MONITOR, numbers, 4);
         all_work("with a failed service");
     }
+    for (unsigned blow = 0; blow < BARRAGE; blow++) {
+        barrage[blow] = SERVICE_NUMBER_MONITOR;
+    }
+    strike(ABOVE_MONITOR, barrage, BARRAGE);
+    all_work("after a barrage");
     end();
 }
 
