@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from abi_model import Interface, Model, Operation, Structure
+from abi_model import DEVICE_KINDS, Interface, Model, Operation, Structure
 
 C_TYPES = {"u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "u64": "uint64_t",
            "i8": "int8_t", "i16": "int16_t", "i32": "int32_t", "i64": "int64_t", "char": "char"}
@@ -161,8 +161,8 @@ MANIFEST_STRUCTURES = """\
 /* One device of a service. */
 struct manifest_device {
     uint32_t kind;  /* DEVICE_* */
-    uint32_t first; /* port or line number; vendor of a pci function */
-    uint32_t count; /* ports or lines; device number of a pci function */
+    uint32_t first; /* port or line number */
+    uint32_t count; /* ports or lines */
     uint32_t slot;  /* where its capability goes */
 };
 
@@ -216,8 +216,8 @@ def manifest_header(model: Model) -> str:
     lines = _prologue("manifest", "The system's domains and services.", "manifest.toml", ["kernel"] + used)
     for symbol, value in (("MANIFEST_ROOT", 0), ("MANIFEST_MONITOR", 1), ("MANIFEST_SERVICE", 2)):
         lines.append(f"#define {symbol} {value}")
-    for index, kind in enumerate(("IOPORT", "IRQ", "DISK", "PCI", "MEMORY")):
-        lines.append(f"#define DEVICE_{kind} {index + 1}")
+    for index, kind in enumerate(DEVICE_KINDS):
+        lines.append(f"#define DEVICE_{kind.upper()} {index + 1}")
     numbers = {service.name: service.number for service in model.manifest}
     for service in model.manifest:
         lines.append(f"#define SERVICE_NUMBER_{service.name.upper()} {service.number} /* {service.doc} */")
