@@ -107,6 +107,20 @@ static void case_disk(void)
     client_unbind(&client);
 }
 
+/* Writing fails, reading works, and nobody dies of it. */
+static void case_disk_that_fails(void)
+{
+    struct client client = client_bind(SERVICE_NUMBER_BLK);
+    uint64_t restarts = service_restarts(SERVICE_NUMBER_BLK);
+
+    for (unsigned round = 0; round < 10; round++) {
+        expect(disk(&client, BLK_WRITE, 0, 2, batch), -PE_IO, "writing to a disk that cannot");
+        expect(disk(&client, BLK_READ, 0, 2, batch), 0, "reading");
+    }
+    expect((int64_t)(service_restarts(SERVICE_NUMBER_BLK) - restarts), 0, "restarts");
+    client_unbind(&client);
+}
+
 /*
  * Lines of output while the console is killed: who reads them on the host finds each of them, in order; what a kill
  * can at worst repeat is said in servers/console/output.h.
@@ -138,7 +152,7 @@ static void case_input(void)
 
     printf("input: ready\n");
     fflush(stdout);
-    begin_storm(numbers, 3, 200, 0x1);
+    begin_storm(numbers, 3, UINT32_MAX, 0x1);
     while (more && fgets(line, sizeof line, stdin)) {
         more = strcmp(line, "end\n") != 0;
         printf("got %s", line);
@@ -147,13 +161,13 @@ static void case_input(void)
     if (more) {
         wrong("the input ended early");
     }
-    while (!storm_is_over()) {
-        usleep(1000);
-    }
+    end_storm();
+    printf("input: %llu crashes\n", (unsigned long long)storm_crashes());
 }
 
 const struct test_case device_cases[] = {
     {"disk", case_disk, 0},
+    {"disk-that-fails", case_disk_that_fails, 1},
     {"output", case_output, 0},
     {"input", case_input, 1},
     {NULL, NULL, 0},

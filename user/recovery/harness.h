@@ -68,10 +68,12 @@ void service_crash(uint32_t number);
 
 /*
  * A second thread of its own priority, which crashes services while the first thread is in the midst of something.
- * strike() has it do so at once at `priority` and returns when it has; begin_storm() lets it go on by itself.
+ * strike() has it do so at once at `priority` and returns when it has; begin_storm() lets it go on by itself for so many
+ * rounds or until end_storm(). A storm must be seen to be over before the next order.
  */
 void strike(uint64_t priority, const uint32_t *numbers, uint32_t count);
 void begin_storm(const uint32_t *numbers, uint32_t count, uint32_t rounds, uint64_t seed);
+void end_storm(void);
 int storm_is_over(void);
 uint64_t storm_crashes(void);
 

@@ -28,7 +28,7 @@
 static struct {
     uint32_t targets[TARGETS_MAXIMUM];
     uint32_t count;
-    uint32_t rounds; /* of a storm; 0: strike each target once */
+    volatile uint32_t rounds; /* of a storm that are left; 0: strike each target once */
     uint64_t random;
     volatile uint32_t storming;
     volatile uint64_t crashes;
@@ -57,7 +57,7 @@ static void crash(uint32_t number)
 
 static void storm(void)
 {
-    for (uint32_t round = 0; round < order.rounds; round++) {
+    for (; order.rounds > 0; order.rounds--) {
         uint32_t blows = 1 + (uint32_t)(next_random() % 3);
 
         pd_invoke_4(thread_slot, THREAD_SLEEP_UNTIL, pd_now_ns() + next_random() % (3 * STORM_STEP_NS), 0, 0, 0);
@@ -148,6 +148,14 @@ int storm_is_over(void)
         return 0;
     }
     return pd_wait(notification_slot, BIT_DONE, pd_now_ns() + STRIKE_LIMIT_NS, &bits) == PD_OK;
+}
+
+void end_storm(void)
+{
+    order.rounds = 1; /* the round that is under way */
+    while (!storm_is_over()) {
+        pd_sleep_until(pd_now_ns() + STORM_STEP_NS);
+    }
 }
 
 uint64_t storm_crashes(void)
