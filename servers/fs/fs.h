@@ -140,6 +140,9 @@ struct transaction {
     int32_t free_inodes;
     uint32_t release_inode; /* as the region will say: whose blocks are still to be freed, */
     uint64_t release_size;  /* and from which size on */
+    uint32_t located_inode; /* where the inode that was looked at last lies, 0 for none */
+    uint32_t located_block;
+    uint32_t located_offset;
     uint32_t failure;      /* what made block_edit fail: a PE_*, or 0 */
     uint32_t attempt;      /* 0, or 1 when it runs again after a drain */
     struct touch touch[TOUCH_MAXIMUM];

@@ -10,9 +10,15 @@
 /* Block and offset of an inode; false if the number is out of range or its group unreadable. */
 static bool locate(uint32_t number, uint32_t *block, uint32_t *offset)
 {
+    struct transaction *transaction = &fs.transaction;
     const struct ext2_group *group;
     uint32_t index;
 
+    if (number == transaction->located_inode && number != 0) { /* most calls are about one inode */
+        *block = transaction->located_block;
+        *offset = transaction->located_offset;
+        return true;
+    }
     if (number == 0 || number > fs.volume.inodes) {
         fs.transaction.failure = PE_IO;
         return false;
@@ -24,6 +30,9 @@ static bool locate(uint32_t number, uint32_t *block, uint32_t *offset)
     index = (number - 1) % fs.volume.inodes_per_group << fs.volume.inode_shift;
     *block = group->inode_table + (index >> fs.volume.block_shift);
     *offset = index & (uint32_t)(fs.volume.block_bytes - 1);
+    transaction->located_inode = number;
+    transaction->located_block = *block;
+    transaction->located_offset = *offset;
     return true;
 }
 

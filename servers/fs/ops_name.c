@@ -218,11 +218,8 @@ int64_t op_rmdir(struct request *request)
     if (result < 0) {
         return result;
     }
-    if (end.inode == FS_ROOT_INODE) {
-        return -PE_BUSY;
-    }
     if (end.last != PATH_NAME) {
-        return end.last == PATH_DOT ? -PE_INVAL : -PE_NOTEMPTY;
+        return end.name_bytes == 0 ? -PE_BUSY : end.last == PATH_DOT ? -PE_INVAL : -PE_NOTEMPTY;
     }
     inode = inode_view(end.inode);
     if (inode == NULL || !inode_is_directory(inode)) {

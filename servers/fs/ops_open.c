@@ -37,7 +37,7 @@ static int64_t check_existing(const struct ext2_inode *inode, uint64_t flags)
     uint32_t type = inode_type(inode);
 
     if (type == FS_MODE_SYMLINK) {
-        return -PE_LOOP;
+        return flags & FS_O_DIRECTORY ? -PE_NOTDIR : -PE_LOOP;
     }
     if (type == FS_MODE_DIRECTORY) {
         return may_write(flags) || flags & (FS_O_TRUNCATE | FS_O_CREATE) ? -PE_ISDIR : 0;

@@ -16,6 +16,7 @@ void transaction_begin(void)
     transaction->free_inodes = 0;
     transaction->release_inode = fs_region()->release_inode;
     transaction->release_size = fs_region()->release_size;
+    transaction->located_inode = 0;
     transaction->failure = 0;
 }
 
