@@ -119,7 +119,7 @@ def run(workbench: Workbench, request: Request, directory: Path, show: Callable[
         oracle: DiskOracle | None = None) -> Report:
     """Runs a campaign and writes its files to `directory`."""
     started = time.monotonic()
-    golden = run_golden(workbench)
+    golden = run_golden(workbench, request.service)
     judge = make_judge(workbench, golden, oracle)
     execution = Execution(golden.timeline, workbench.system.service_index(request.service))
     environment = environment_of(workbench)

@@ -82,8 +82,8 @@ class Workbench:
         return log, console, error
 
 
-def run_golden(workbench: Workbench, timeout_s: float = 300) -> Golden:
-    """Runs it; refuses a system that does not work without faults."""
+def run_golden(workbench: Workbench, service: str, timeout_s: float = 300) -> Golden:
+    """Runs it; refuses a system that does not work without faults. Bindings are named for the target `service`."""
     results_path = workbench.directory / "golden.results"
     timeline_path = workbench.directory / "golden.timeline"
     images = workbench.directory / "images"
@@ -115,12 +115,12 @@ def run_golden(workbench: Workbench, timeout_s: float = 300) -> Golden:
     observation = Observation(reports, experiment.detail, audit_differences(log), DiskVerdict())
     image = images / f"{experiment.disk_hash}.img" if experiment.disk_hash else None
     return Golden(experiment, read_timeline(timeline_path), outputs, observation, image,
-                  workbench.workload.clients or learn_clients(log))
+                  workbench.workload.clients or learn_clients(log, service))
 
 
-def learn_clients(log: str, service: str = "") -> dict[int, str]:
+def learn_clients(log: str, service: str) -> dict[int, str]:
     """Binding number -> client's name, from the log's lines "binding N of SERVICE is NAME"."""
-    return {int(match[1]): match[3] for match in _BINDING.finditer(log) if service in ("", match[2])}
+    return {int(match[1]): match[3] for match in _BINDING.finditer(log) if match[2] == service}
 
 
 def observe(experiment: Experiment, golden: Golden, judge: Callable[[str], DiskVerdict]) -> Observation:

@@ -71,7 +71,7 @@ def replay(database: Path, which: str, qemu: Qemu, oracle: DiskOracle | None = N
                   Change(row["change"], int(row["operand_a"], 16), row["operand_b"]))
     with tempfile.TemporaryDirectory(prefix="perdure-replay-") as name:
         workbench = open_workbench(database, facts, qemu, Path(name), plugin)
-        golden = run_golden(workbench)
+        golden = run_golden(workbench, fault.service)
         judge = make_judge(workbench, golden, oracle)
         experiment = engine.run_alone(workbench, golden, fault)
         finding = judge_experiment(fault, experiment, golden, judge)

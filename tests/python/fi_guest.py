@@ -58,7 +58,7 @@ def oracle(golden: Golden) -> RawOracle:
 
 def golden(bench: Workbench) -> Golden:
     """The golden run."""
-    return run_golden(bench)
+    return run_golden(bench, "fs")
 
 
 def run_faults(bench: Workbench, reference: Golden, lines: list[tuple[int, str, int, int]],

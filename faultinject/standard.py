@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""The campaign that `perdure campaign` runs: five clients on an ext2 disk, each in a directory of its own.
+
+reader checks files that are on the disk from the start; writer, renamer and directories change theirs; numbers draws
+from the random number service. All of it is made here from fixed numbers: the same on every host.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import zlib
+from pathlib import Path
+
+from rich.console import Console
+
+from faultinject import campaign, table
+from faultinject.draw import Draw
+from faultinject.errors import SetupError
+from faultinject.machine import Qemu
+from faultinject.models import Model
+from faultinject.system import BUILD, System
+from faultinject.workload import EPOCH_S, Workload, make_ext2, session_line
+
+DISK_MIB = 4
+FILE_SIZES = (0, 1, 700, 1024, 5000, 12288, 13000, 40000, 90001)
+
+#: Client: variant and number of operations.
+CLIENTS = {"alpha": ("writer", 60), "beta": ("renamer", 60), "gamma": ("directories", 60),
+           "delta": ("reader", 60), "epsilon": ("numbers", 30)}
+
+
+def write_files(tree: Path) -> None:
+    """The reader's files and the list of their checksums, with fixed times, in a fixed order."""
+    directory = tree / "files"
+    directory.mkdir(parents=True)
+    lines = []
+    for number, size in enumerate(FILE_SIZES):
+        source = Draw("file", number)
+        data = b"".join(source.bits64().to_bytes(8, "little") for _ in range(-(-size // 8)))[:size]
+        name = f"file{number}"
+        (directory / name).write_bytes(data)
+        lines.append(f"{zlib.crc32(data):08x} {size} /files/{name}\n")
+    (tree / "checksums").write_text("".join(lines))
+
+
+def settle(tree: Path) -> None:
+    """Times and permissions that do not depend on when and by whom the tree was made."""
+    for path in [tree, *tree.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (EPOCH_S, EPOCH_S), follow_symlinks=False)
+
+
+def make_disk(image: Path) -> None:
+    """The campaign's disk."""
+    with tempfile.TemporaryDirectory(prefix="perdure-tree-") as name:
+        tree = Path(name) / "tree"
+        tree.mkdir()
+        write_files(tree)
+        settle(tree)
+        make_ext2(image, DISK_MIB, tree, ("-b", "1024"))
+
+
+def workload(disk: Path) -> Workload:
+    """The session."""
+    program = BUILD / "programs" / "workload"
+    if not program.exists():
+        raise SetupError(f"{program} is missing", "build it: make")
+    session = "".join(session_line("workload", [name, variant, "-n", str(operations), "-s", str(number + 1)])
+                      for number, (name, (variant, operations)) in enumerate(CLIENTS.items()))
+    return Workload("five clients", session, {"workload": program}, disk)
+
+
+def run_campaign(service: str, models: tuple[Model, ...], count: int, seed: int, jobs: int, directory: Path,
+                 memory_mib: int, console: Console) -> campaign.Report:
+    """Prepares, runs and shows a campaign."""
+    directory.mkdir(parents=True, exist_ok=True)
+    disk = directory / "disk.img"
+    make_disk(disk)
+    system = System.perdure()
+    system.service(service)
+    workbench = campaign.prepare(system, Qemu.find(), workload(disk), directory, memory_mib)
+    request = campaign.Request(service, models, count, seed, jobs)
+    try:
+        with table.CampaignDisplay(console) as display:
+            report = campaign.run(workbench, request, directory, display)
+    finally:
+        shutil.rmtree(workbench.directory, ignore_errors=True)
+    table.print_report(console, report)
+    return report
