@@ -179,7 +179,9 @@ struct manifest_service {
     uint32_t hang_limit_us;
     uint32_t priority;
     uint32_t quota_pages;
-    uint32_t calls; /* bit n: it may call the service with number n */
+    uint32_t calls;       /* bit n: it may call the service with number n */
+    uint32_t portal_slot; /* where who calls it finds its portal, 0: nobody does by a fixed slot */
+    uint32_t for_programs; /* 1: every program is bound to it */
     uint32_t device_count;
     uint32_t ssr_range_count;
     uint32_t region_range_count;
@@ -223,6 +225,8 @@ def manifest_header(model: Model) -> str:
         lines.append(f"#define SERVICE_NUMBER_{service.name.upper()} {service.number} /* {service.doc} */")
         lines.append(f"#define SERVICE_BASE_{service.name.upper()} {_number(service.base, True)}")
     lines.append(f"#define MANIFEST_SERVICES {max(numbers.values()) + 1}")
+    count = sum(service.for_programs for service in model.manifest)
+    lines.append(f"#define MANIFEST_PROGRAM_SERVICES {count} /* services that every program is bound to */")
     lines += ["", "#ifndef __ASSEMBLER__", MANIFEST_STRUCTURES]
     for service in model.manifest:
         if service.devices:
@@ -242,7 +246,8 @@ def manifest_header(model: Model) -> str:
                    f".base = SERVICE_BASE_{service.name.upper()}", f".ssr_bytes = {service.ssr_bytes}",
                    f".region_bytes = {service.region_bytes}", f".outbox_pages = {service.outbox_pages}",
                    f".hang_limit_us = {service.hang_limit_us}", f".priority = {service.priority}",
-                   f".quota_pages = {service.quota_pages}", f".calls = {mask:#x}"]
+                   f".quota_pages = {service.quota_pages}", f".calls = {mask:#x}",
+                   f".portal_slot = {service.portal_slot}", f".for_programs = {int(service.for_programs)}"]
         if service.devices:
             entries += [f".device_count = {len(service.devices)}", f".devices = manifest_devices_{service.name}"]
         for role, size in (("ssr", service.ssr_bytes), ("region", service.region_bytes)):

@@ -39,6 +39,7 @@ def _read_service(source: Source, name: str, table: dict[str, Any]) -> Service:
                    priority=table["priority"], quota_pages=table["quota_pages"],
                    calls=source.require(table, "calls", list, where),
                    devices=_read_devices(source, table.get("devices", []), where),
+                   portal_slot=table.get("portal_slot", 0), for_programs=table.get("for_programs", False),
                    doc=source.require(table, "doc", str, where))
 
 
@@ -90,6 +91,27 @@ def _check_numbers(source: Source, services: list[Service], limits: dict[str, in
         if not 0 <= service.priority <= limits["PRIORITY_MAXIMUM"]:
             raise AbiError(source.where(header, r"^priority\s*="), f"priority {service.priority} is out of range",
                            f"use 0..{limits['PRIORITY_MAXIMUM']}")
+
+
+def _check_portals(source: Source, services: list[Service], limits: dict[str, int]) -> None:
+    """Whoever is called has a slot for its portal; no two portals share one."""
+    slots: dict[int, str] = {}
+    called = {name for service in services if service.kind == "service" for name in service.calls}
+    for service in services:
+        header = rf"^\[service\.{service.name}\]"
+        where = source.where(header, r"^portal_slot\s*=")
+        if service.portal_slot == 0:
+            if service.for_programs or service.name in called:
+                raise AbiError(source.where(header), f"{service.name} is called, but has no portal_slot",
+                               "add `portal_slot = ...`, a slot of [constants.slot] that is free in every domain")
+            continue
+        if not 0 < service.portal_slot < limits["SLOT_SERVICES"]:
+            raise AbiError(where, f"portal_slot {service.portal_slot} is out of range",
+                           f"use 1..{limits['SLOT_SERVICES'] - 1}")
+        if service.portal_slot in slots:
+            raise AbiError(where, f"{service.name} and {slots[service.portal_slot]} have the same portal_slot",
+                           "give each one of its own")
+        slots[service.portal_slot] = service.name
 
 
 def _check_sizes(source: Source, services: list[Service], interfaces: dict[str, Interface],
@@ -147,5 +169,6 @@ def read_model(directory: Path) -> Model:
                        "remove one of these calls: a cycle can wait for itself")
     limits = {constant.name: constant.value for group in kernel.groups for constant in group.constants}
     _check_numbers(source, entries, limits)
+    _check_portals(source, entries, limits)
     _check_sizes(source, entries, services, limits)
     return Model(kernel, services, [errno], entries)

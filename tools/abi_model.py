@@ -140,6 +140,8 @@ class Service:
     quota_pages: int
     calls: list[str]
     devices: list[Device]
+    portal_slot: int
+    for_programs: bool
     doc: str
 
 

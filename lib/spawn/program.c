@@ -2,7 +2,6 @@
 /* Rule: absence is no error here: a machine without a payload, or a program that was given no bundle, still starts
  * what it can reach. */
 #include "spawn/program.h"
-#include "abi/manifest.h"
 #include "perdure/boot.h"
 #include "perdure/domain.h"
 #include "perdure/memory.h"
@@ -84,11 +83,6 @@ int program_find_system(const char *name, struct spawn_image *image)
 void program_capabilities(struct spawn_request *request, struct spawn_service services[PROGRAM_SERVICES],
                           struct spawn_capability capabilities[PROGRAM_CAPABILITIES], int supervisor)
 {
-    static const struct spawn_service wanted_services[PROGRAM_SERVICES] = {
-        {SLOT_SERVICES + SERVICE_NUMBER_CONSOLE, SLOT_CONSOLE},
-        {SLOT_SERVICES + SERVICE_NUMBER_FS, SLOT_FS},
-        {SLOT_SERVICES + SERVICE_NUMBER_RNG, SLOT_RNG},
-    };
     static const struct spawn_capability wanted_memories[] = {
         {SLOT_BOOT_INFO, SLOT_BOOT_INFO, RIGHT_USE | RIGHT_GRANT},
         {SLOT_SYSTEM_BUNDLE, SLOT_SYSTEM_BUNDLE, RIGHT_USE | RIGHT_EXECUTE | RIGHT_GRANT},
@@ -99,11 +93,11 @@ void program_capabilities(struct spawn_request *request, struct spawn_service se
     request->capabilities = capabilities;
     request->service_count = 0;
     request->capability_count = 0;
-    for (uint32_t index = 0; index < PROGRAM_SERVICES; index++) {
-        uint32_t slot = wanted_services[index].service_slot;
+    for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
+        uint32_t slot = SLOT_SERVICES + number;
 
-        if (holds(slot, OBJECT_SERVICE, RIGHT_GRANT)) {
-            services[request->service_count++] = wanted_services[index];
+        if (manifest_services[number].for_programs && holds(slot, OBJECT_SERVICE, RIGHT_GRANT)) {
+            services[request->service_count++] = (struct spawn_service){slot, manifest_services[number].portal_slot};
             if (!supervisor) {
                 capabilities[request->capability_count++] = (struct spawn_capability){slot, slot, RIGHT_GRANT};
             }

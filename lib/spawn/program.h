@@ -8,6 +8,7 @@
 #ifndef SPAWN_PROGRAM_H
 #define SPAWN_PROGRAM_H
 
+#include "abi/manifest.h"
 #include "spawn/spawn.h"
 
 /* Where a program maps the bundles, read-only. */
@@ -15,8 +16,8 @@
 #define PAYLOAD_ADDRESS 0x280000000ul
 
 /* Services a program is bound to, and slots it gets copies of, besides what spawn_start() gives everyone. */
-#define PROGRAM_SERVICES 3
-#define PROGRAM_CAPABILITIES 6
+#define PROGRAM_SERVICES MANIFEST_PROGRAM_SERVICES
+#define PROGRAM_CAPABILITIES (MANIFEST_PROGRAM_SERVICES + 3)
 
 /* Map the bundles that the caller holds, once. Called by the others of this file. */
 void program_bundles(void);
@@ -28,8 +29,8 @@ int program_find(const char *name, struct spawn_image *image);
 int program_find_system(const char *name, struct spawn_image *image);
 
 /*
- * The usual capabilities: console, fs and rng bound at their well-known slots, the boot page and the bundles passed on, and
- * RIGHT_GRANT on the three services unless `supervisor` (then the caller hands on more itself). What the caller does
+ * The usual capabilities: the services that the manifest has for programs, bound at their slots, the boot page and the
+ * bundles passed on, and RIGHT_GRANT on those services unless `supervisor` (then the caller hands on more itself). What the caller does
  * not have is left out. Fills the tables and *request.
  */
 void program_capabilities(struct spawn_request *request, struct spawn_service services[PROGRAM_SERVICES],

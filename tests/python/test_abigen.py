@@ -106,9 +106,15 @@ def test_a_wrong_size_of_a_layout_is_refused(source: Path) -> None:
     assert "its fields take 248 bytes, `bytes` says 256" in refusal(source)
 
 
+def give_range(source: Path, field: str) -> None:
+    """A valid range for a field of struct fs_handle, of which there are 84."""
+    replace(source / "fs.toml", f'name = "{field}", ', f'name = "{field}", minimum = 0, maximum = 9, ',
+            after='name = "fs_handle"')
+
+
 def test_more_ranges_than_a_commit_may_check_are_refused(source: Path) -> None:
-    replace(source / "fs.toml", '{ type = "u32", name = "flags", doc = "FS_O_* mask" }',
-            '{ type = "u32", name = "flags", doc = "FS_O_* mask", minimum = 0, maximum = 9 }')
+    give_range(source, "state")
+    give_range(source, "flags")
     assert "keep a commit bounded" in refusal(source)
 
 
@@ -118,6 +124,7 @@ def test_syntax_errors_name_the_file(source: Path) -> None:
 
 
 def test_ranges_of_an_array_are_one_entry_with_its_stride(source: Path) -> None:
+    give_range(source, "state")
     model = read_model(source)
     ranges = {entry.name: entry for entry in model.services["fs"].ranges["ssr"]}
     assert (ranges["handles.state"].count, ranges["handles.state"].stride) == (84, 48)
@@ -143,3 +150,14 @@ def test_services_start_after_what_they_call(source: Path) -> None:
     text = manifest_header(read_model(source))
     order = text[text.index("manifest_start_order["):]
     assert order.index("SERVICE_NUMBER_BLK") < order.index("SERVICE_NUMBER_FS")
+
+
+def test_a_called_service_without_a_slot_for_its_portal_is_refused(source: Path) -> None:
+    replace(source / "manifest.toml", "portal_slot = 7\n", "", after="[service.blk]")
+    assert "blk is called, but has no portal_slot" in refusal(source)
+
+
+def test_two_portals_in_one_slot_are_refused(source: Path) -> None:
+    line = replace(source / "manifest.toml", "portal_slot = 6", "portal_slot = 5", after="[service.rng]")
+    message = refusal(source)
+    assert f"manifest.toml:{line}" in message and "same portal_slot" in message

@@ -126,23 +126,6 @@ static void make(const struct manifest_service *service)
     furnish(service);
 }
 
-/* The well-known slot of a service's portal; 0 if it has none. */
-static uint32_t portal_slot(uint32_t number)
-{
-    switch (number) {
-    case SERVICE_NUMBER_CONSOLE:
-        return SLOT_CONSOLE;
-    case SERVICE_NUMBER_FS:
-        return SLOT_FS;
-    case SERVICE_NUMBER_RNG:
-        return SLOT_RNG;
-    case SERVICE_NUMBER_BLK:
-        return SLOT_BLK;
-    default:
-        return 0;
-    }
-}
-
 /* Bind a service to all that it calls. */
 static void bind_calls(const struct manifest_service *service)
 {
@@ -150,8 +133,8 @@ static void bind_calls(const struct manifest_service *service)
 
     for (uint32_t callee = 0; callee < MANIFEST_SERVICES; callee++) {
         if (service->calls & 1u << callee) {
-            init_check(pd_service_bind(service_slot(callee), domain_slot(service->number), portal_slot(callee),
-                                       service->number, &binding),
+            init_check(pd_service_bind(service_slot(callee), domain_slot(service->number),
+                                       manifest_services[callee].portal_slot, service->number, &binding),
                        "binding a callee", service->name);
         }
     }
