@@ -127,7 +127,7 @@ def test_ranges_of_an_array_are_one_entry_with_its_stride(source: Path) -> None:
     give_range(source, "state")
     model = read_model(source)
     ranges = {entry.name: entry for entry in model.services["fs"].ranges["ssr"]}
-    assert (ranges["handles.state"].count, ranges["handles.state"].stride) == (84, 48)
+    assert (ranges["handles.state"].count, ranges["handles.state"].stride) == (84, 32)
 
 
 def test_generated_headers_agree_with_the_compilers_idea_of_the_layout(source: Path, tmp_path: Path) -> None:
