@@ -30,7 +30,8 @@ static int64_t deliver(struct capability *slot, void *object, struct object *hea
 {
     if (!object)
         return PD_NO_QUOTA;
-    capability_fill(slot, header, RIGHT_ALL, 0, NULL);
+    /* Supervising a domain is ending the machine: only the root domain's own capability has it. */
+    capability_fill(slot, header, header->type == OBJECT_DOMAIN ? RIGHT_ALL & ~RIGHT_SUPERVISE : RIGHT_ALL, 0, NULL);
     object_release(header);
     return PD_OK;
 }
