@@ -7,9 +7,7 @@ from the random number service. All of it is made here from fixed numbers: the s
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 import zlib
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from faultinject.errors import SetupError
 from faultinject.machine import Qemu
 from faultinject.models import Model
 from faultinject.system import BUILD, System
-from faultinject.workload import EPOCH_S, Workload, make_ext2, session_line
+from faultinject.workload import Workload, add_files, make_ext2, session_line
 
 DISK_MIB = 4
 FILE_SIZES = (0, 1, 700, 1024, 5000, 12288, 13000, 40000, 90001)
@@ -31,36 +29,23 @@ CLIENTS = {"alpha": ("writer", 60), "beta": ("renamer", 60), "gamma": ("director
            "delta": ("reader", 60), "epsilon": ("numbers", 30)}
 
 
-def write_files(tree: Path) -> None:
-    """The reader's files and the list of their checksums, with fixed times, in a fixed order."""
-    directory = tree / "files"
-    directory.mkdir(parents=True)
+def reader_files() -> list[tuple[str, bytes]]:
+    """The reader's files and the list of their checksums."""
+    files = []
     lines = []
     for number, size in enumerate(FILE_SIZES):
         source = Draw("file", number)
         data = b"".join(source.bits64().to_bytes(8, "little") for _ in range(-(-size // 8)))[:size]
-        name = f"file{number}"
-        (directory / name).write_bytes(data)
-        lines.append(f"{zlib.crc32(data):08x} {size} /files/{name}\n")
-    (tree / "checksums").write_text("".join(lines))
-
-
-def settle(tree: Path) -> None:
-    """Times and permissions that do not depend on when and by whom the tree was made."""
-    for path in [tree, *tree.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        os.utime(path, (EPOCH_S, EPOCH_S), follow_symlinks=False)
+        path = f"/files/file{number}"
+        files.append((path, data))
+        lines.append(f"{zlib.crc32(data):08x} {size} {path}\n")
+    return [*files, ("/checksums", "".join(lines).encode())]
 
 
 def make_disk(image: Path) -> None:
     """The campaign's disk."""
-    with tempfile.TemporaryDirectory(prefix="perdure-tree-") as name:
-        tree = Path(name) / "tree"
-        tree.mkdir()
-        write_files(tree)
-        settle(tree)
-        make_ext2(image, DISK_MIB, tree, ("-b", "1024"))
+    make_ext2(image, DISK_MIB, options=("-b", "1024"))
+    add_files(image, reader_files())
 
 
 def workload(disk: Path) -> Workload:

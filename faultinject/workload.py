@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from faultinject.errors import SetupError, UsageError
 from tools import bundle
@@ -78,12 +80,41 @@ def make_ext2(image: Path, mebibytes: int, source: Path | None = None, options: 
     image.unlink(missing_ok=True)
     command = ["mke2fs", "-q", "-F", "-t", "ext2", "-U", VOLUME_UUID, "-E", f"hash_seed={HASH_SEED},root_owner=0:0",
                *options, *(["-d", str(source)] if source else []), str(image), f"{mebibytes}M"]
-    environment = {**os.environ, "LC_ALL": "C", "E2FSPROGS_FAKE_TIME": str(EPOCH_S),
-                   "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    except FileNotFoundError as error:
-        raise SetupError("mke2fs is not installed", "apt-get install e2fsprogs") from error
+    done = _e2fs(command)
     if done.returncode != 0:
         raise SetupError(f"mke2fs ended with status {done.returncode}: {done.stderr.strip()}",
                          "a larger disk, or fewer files")
+
+
+def add_files(image: Path, files: list[tuple[str, bytes]]) -> None:
+    """Writes files into an image in the order given, each path's directory before it; owner root, times fixed. Unlike
+    `mke2fs -d`, nothing of the host's own files (order of names, times of change) gets into the image."""
+    with tempfile.TemporaryDirectory(prefix="perdure-files-") as name:
+        commands = []
+        directories: set[PurePosixPath] = {PurePosixPath("/")}
+        for number, (path, data) in enumerate(files):
+            place = PurePosixPath(path)
+            for parent in reversed(place.parents):
+                if parent not in directories:
+                    directories.add(parent)
+                    commands.append(f"mkdir {parent}")
+            source = Path(name) / str(number)
+            source.write_bytes(data)
+            source.chmod(0o644)
+            commands.append(f"write {source} {place}")
+        script = Path(name) / "script"
+        script.write_text("\n".join(commands) + "\n")
+        done = _e2fs(["debugfs", "-w", "-f", str(script), str(image)])
+    if done.returncode != 0 or re.search(r"^(?!debugfs|Allocated inode)\S.*: ", done.stderr, re.MULTILINE):
+        raise SetupError(f"debugfs could not write the files: {done.stderr.strip()}", "a larger disk, or fewer files")
+
+
+def _e2fs(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """A tool of e2fsprogs, with fixed time."""
+    environment = {**os.environ, "LC_ALL": "C", "E2FSPROGS_FAKE_TIME": str(EPOCH_S),
+                   "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    try:
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False,
+                              stdin=subprocess.DEVNULL)
+    except FileNotFoundError as error:
+        raise SetupError(f"{command[0]} is not installed", "apt-get install e2fsprogs") from error
