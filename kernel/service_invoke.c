@@ -452,7 +452,7 @@ void service_invoke(struct thread *self, struct capability *capability, uint64_t
               operation == SERVICE_SET_SCHEDULING;
     if (making)
         needed = RIGHT_MANAGE;
-    else if (operation == SERVICE_BIND || operation == SERVICE_UNBIND)
+    else if (operation == SERVICE_BIND)
         needed = RIGHT_GRANT;
     else if (operation == SERVICE_QUARANTINE)
         needed = RIGHT_SERVE | RIGHT_SUPERVISE;

@@ -42,7 +42,7 @@ static inline int64_t pd_service_bind_notification(uint32_t service, uint32_t no
     return pd_invoke_4(service, SERVICE_BIND_NOTIFICATION, notification, 0, 0, 0);
 }
 
-/* ---- Binding clients (RIGHT_GRANT) ---- */
+/* ---- Binding clients (RIGHT_GRANT; unbinding RIGHT_MANAGE) ---- */
 
 /* Bind the domain in slot `client`; its portal appears in its slot `portal_slot`. */
 static inline int64_t pd_service_bind(uint32_t service, uint32_t client, uint32_t portal_slot, uint64_t badge,

@@ -5,10 +5,10 @@
  * Most are half-valid: a slot that holds something, an operation of its type, words that are small numbers, slots, page
  * addresses or extremes. The rest are random registers. Capabilities that the calls made are thrown away now and then.
  *
- * Rule: never made are calls whose right answer would be the end of this program, of the session, or a long wait: EXIT and
- * KILL of its own domain, STOP of its thread, taking its own well-known capabilities, code or stack away, sleeping or waiting
- * without a near deadline, reading a console that has no input, and unmounting the file system. Everything made lies in
- * slots and addresses that nothing else uses.
+ * Rule: never made are calls whose right answer would be the end of this program or of the session, or a long wait. So the
+ * slots of the calls' own never hold this program's domain, its thread or a portal; no thread or service is made in its
+ * domain; nothing gets a priority above its own; waits have near deadlines; input is not read and the file system not
+ * unmounted. Everything made lies in slots and addresses that nothing else uses.
  */
 #include "abi/console.h"
 #include "abi/fs.h"
@@ -21,6 +21,7 @@
 #define FIRST_ADDRESS 0x500000000ul
 #define ADDRESS_PAGES 4096
 #define NEAR_NS 2000
+#define PRIORITY_LIMIT 10 /* of what the calls make */
 #define TIDY_EVERY 4096
 
 static uint64_t state;
@@ -136,6 +137,43 @@ static void fill_transfer(struct pd_call *call)
     }
 }
 
+/*
+ * Take out of a call to something in the calls' own slots what the rule above forbids. Own slots hold no portals, so
+ * asking what they hold is safe.
+ */
+static void make_harmless(uint64_t slot, uint64_t operation, struct pd_call *call)
+{
+    uint64_t type = OBJECT_NONE;
+    uint64_t rights;
+    uint64_t badge;
+
+    if (operation <= DOMAIN_COPY && call->word[0] == SLOT_SELF_DOMAIN) {
+        call->word[0] = own_slot();
+    }
+    if ((operation == DOMAIN_CREATE_THREAD || operation == DOMAIN_CREATE_SERVICE) &&
+        call->word[1] == SLOT_SELF_DOMAIN) {
+        call->word[1] = own_slot();
+    }
+    if (operation == NOTIFICATION_WAIT || operation == SCHED_CONTEXT_SET) {
+        pd_identify((uint32_t)slot, &type, &rights, &badge);
+    }
+    if (type == OBJECT_NOTIFICATION && operation == NOTIFICATION_WAIT) {
+        call->word[1] = pd_now_ns() + NEAR_NS;
+    }
+    if (type == OBJECT_SCHED_CONTEXT && operation == SCHED_CONTEXT_SET && call->word[0] <= PRIORITY_MAXIMUM) {
+        call->word[0] %= PRIORITY_LIMIT;
+    }
+}
+
+/* What may be copied into the calls' own slots. */
+static uint64_t copyable_slot(void)
+{
+    static const uint16_t known[] = {SLOT_SCHED_CONTEXT, SLOT_BOOT_INFO,    SLOT_PAYLOAD,
+                                     SLOT_SYSTEM_BUNDLE, SLOT_SERVICES + 2, SLOT_SERVICES + 4};
+
+    return below(2) ? own_slot() : known[below(sizeof known / sizeof known[0])];
+}
+
 static int64_t domain_call(void)
 {
     uint64_t slot = below(2) ? SLOT_SELF_DOMAIN : own_slot();
@@ -162,7 +200,7 @@ static int64_t domain_call(void)
         call.word[1] = below(2) ? own_slot() : any_word();
         break;
     case DOMAIN_COPY:
-        call.word[0] = any_slot();
+        call.word[0] = copyable_slot();
         call.word[1] = below(2) ? SLOT_SELF_DOMAIN : own_slot();
         call.word[2] = own_slot();
         call.word[3] = below(RIGHT_ALL + 2);
@@ -173,7 +211,7 @@ static int64_t domain_call(void)
         break;
     case DOMAIN_MAP:
         call.word[0] = any_slot();
-        call.word[1] = below(4) ? own_address() : any_word();
+        call.word[1] = below(4) ? own_address() : any_word() | 1;
         call.word[2] = below(4) ? below(8) : any_word();
         call.word[3] = below(4) ? below(16) : any_word();
         call.transfer = below(9);
@@ -185,6 +223,12 @@ static int64_t domain_call(void)
         break;
     default:
         break;
+    }
+    if (slot != SLOT_SELF_DOMAIN) {
+        make_harmless(slot, operation, &call);
+    } else if ((operation == DOMAIN_CREATE_THREAD || operation == DOMAIN_CREATE_SERVICE) &&
+               call.word[1] == SLOT_SELF_DOMAIN) {
+        call.word[1] = own_slot();
     }
     return pd_invoke((uint32_t)slot, (uint32_t)operation, &call);
 }
@@ -222,9 +266,7 @@ static int64_t object_call(void)
     if (slot == SLOT_SELF_THREAD) {
         operation = OBJECT_IDENTIFY;
     }
-    if (operation == NOTIFICATION_WAIT) {
-        call.word[1] = pd_now_ns() + NEAR_NS;
-    }
+    make_harmless(slot, operation, &call);
     return pd_invoke((uint32_t)slot, (uint32_t)operation, &call);
 }
 
@@ -255,9 +297,6 @@ static int64_t raw_call(void)
     register uint64_t lend_base __asm__("r9");
 
     fill_words(&call);
-    if ((selector >> INVOKE_OPERATION_SHIFT & 0xffff) == NOTIFICATION_WAIT) {
-        call.word[1] = 1;
-    }
     word_3 = call.word[3];
     transfer = call.transfer;
     lend_base = call.lend_base;
