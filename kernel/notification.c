@@ -18,7 +18,7 @@ static bool boot_memory_overlaps(uint64_t start, uint64_t bytes)
         if (start < range->start + range->bytes && start + bytes > range->start)
             return true;
     }
-    return start < KERNEL_IMAGE_LIMIT;
+    return start < KERNEL_IMAGE_LIMIT; /* what lies there below the image is RAM, too */
 }
 
 static struct irq *lines[APIC_PINS];
@@ -30,7 +30,7 @@ struct notification *notification_create(struct domain *payer)
 
 void notification_signal(struct notification *notification, uint64_t bits)
 {
-    struct thread **link = &notification->waiters;
+    struct thread **link = &notification->waiters, *previous = NULL;
 
     if (notification->service) {
         service_event(notification->service, bits);
@@ -42,10 +42,13 @@ void notification_signal(struct notification *notification, uint64_t bits)
         uint64_t taken = notification->bits & thread->wait_mask;
 
         if (!taken) {
+            previous = thread;
             link = &thread->queue_next;
             continue;
         }
         *link = thread->queue_next;
+        if (notification->waiters_tail == thread)
+            notification->waiters_tail = previous;
         notification->bits &= ~taken;
         thread->waiting_for = NULL;
         thread_result(thread, PD_OK, taken, 0, 0);
@@ -55,12 +58,15 @@ void notification_signal(struct notification *notification, uint64_t bits)
 
 void notification_forget(struct notification *notification, struct thread *thread)
 {
-    struct thread **link = &notification->waiters;
+    struct thread **link = &notification->waiters, *previous = NULL;
 
-    while (*link && *link != thread)
+    while (*link != thread) {
+        previous = *link;
         link = &(*link)->queue_next;
-    if (*link)
-        *link = thread->queue_next;
+    }
+    *link = thread->queue_next;
+    if (notification->waiters_tail == thread)
+        notification->waiters_tail = previous;
     thread->waiting_for = NULL;
 }
 
@@ -86,18 +92,18 @@ void notification_unmask(struct notification *notification, uint64_t bits)
             ioapic_unmask(irq->line);
 }
 
-struct irq *irq_create(uint32_t line)
+struct irq *irq_create(struct domain *payer, uint32_t line)
 {
-    struct irq *irq = object_create(NULL, OBJECT_IRQ, sizeof(*irq));
+    struct irq *irq = object_create(payer, OBJECT_IRQ, sizeof(*irq));
 
     if (irq)
         irq->line = line;
     return irq;
 }
 
-struct ioport *ioport_create(uint16_t first, uint16_t count)
+struct ioport *ioport_create(struct domain *payer, uint16_t first, uint16_t count)
 {
-    struct ioport *ioport = object_create(NULL, OBJECT_IOPORT, sizeof(*ioport));
+    struct ioport *ioport = object_create(payer, OBJECT_IOPORT, sizeof(*ioport));
 
     if (ioport) {
         ioport->first = first;
@@ -131,8 +137,12 @@ static void wait(struct thread *self, struct notification *notification)
     } else {
         self->wait_mask = self->rdi;
         self->waiting_for = notification;
-        self->queue_next = notification->waiters;
-        notification->waiters = self;
+        self->queue_next = NULL;
+        if (notification->waiters)
+            notification->waiters_tail->queue_next = self;
+        else
+            notification->waiters = self;
+        notification->waiters_tail = self;
         thread_wait(self, self->rsi);
     }
 }
@@ -171,6 +181,8 @@ static void irq_bind(struct thread *self, struct irq *irq)
 
     if (argument->type != OBJECT_NOTIFICATION) {
         thread_status(self, argument->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE);
+    } else if (!(argument->rights & RIGHT_WRITE)) {
+        thread_status(self, PD_NO_RIGHT);
     } else if (irq->notification || lines[irq->line]) {
         thread_status(self, PD_BUSY);
     } else {
@@ -200,7 +212,12 @@ void irq_invoke(struct thread *self, struct capability *capability, uint64_t ope
             thread_status(self, PD_NO_RIGHT);
         return;
     case IRQ_UNMASK:
-        ioapic_unmask(irq->line);
+        if (!(capability->rights & RIGHT_USE)) {
+            thread_status(self, PD_NO_RIGHT);
+            return;
+        }
+        if (irq->notification)
+            ioapic_unmask(irq->line);
         thread_status(self, PD_OK);
         return;
     default:
@@ -223,6 +240,11 @@ static void write_port(uint16_t port, uint64_t width, uint64_t value)
         port_out32(port, (uint32_t)value);
 }
 
+static bool in_range(const struct ioport *range, uint64_t first, uint64_t count)
+{
+    return first >= range->first && first - range->first <= range->count && count <= range->count - (first - range->first);
+}
+
 /* Make an object out of a range: fewer ports, or, for the root domain, lines and registers of devices. */
 static int64_t derive(struct thread *self, struct capability *capability, uint64_t operation)
 {
@@ -238,16 +260,16 @@ static int64_t derive(struct thread *self, struct capability *capability, uint64
     if (status != PD_OK)
         return status;
     if (operation == IOPORT_CREATE_RANGE) {
-        if (first < range->first || !count || first + count > (uint64_t)range->first + range->count || count > 0xffff)
+        if (!count || !in_range(range, first, count))
             return PD_BAD_ARGUMENT;
-        object = (struct object *)ioport_create((uint16_t)first, (uint16_t)count);
+        object = (struct object *)ioport_create(self->domain, (uint16_t)first, (uint16_t)count);
     } else if (operation == IOPORT_CREATE_IRQ) {
         if (first >= APIC_PINS)
             return PD_BAD_ARGUMENT;
-        object = (struct object *)irq_create((uint32_t)first);
+        object = (struct object *)irq_create(self->domain, (uint32_t)first);
     } else {
-        if (first % PAGE_BYTES || !count || count > PHYSICAL_MAP_BYTES / PAGE_BYTES ||
-            first + count * PAGE_BYTES > PHYSICAL_MAP_BYTES || boot_memory_overlaps(first, count * PAGE_BYTES))
+        if (first % PAGE_BYTES || !count || count > MEMORY_MAX_PAGES || first >= PHYSICAL_MAP_BYTES ||
+            count * PAGE_BYTES > PHYSICAL_MAP_BYTES - first || boot_memory_overlaps(first, count * PAGE_BYTES))
             return PD_BAD_ARGUMENT;
         object = (struct object *)memory_create_physical(self->domain, first, (uint32_t)count, true);
     }
@@ -273,8 +295,7 @@ void ioport_invoke(struct thread *self, struct capability *capability, uint64_t 
         thread_status(self, PD_NO_RIGHT);
         return;
     }
-    if ((width != 1 && width != 2 && width != 4) || port < range->first ||
-        port + width > (uint64_t)range->first + range->count) {
+    if ((width != 1 && width != 2 && width != 4) || !in_range(range, port, width)) {
         thread_status(self, PD_BAD_ARGUMENT);
         return;
     }

@@ -9,7 +9,7 @@
 struct notification {
     struct object object;
     uint64_t bits;
-    struct thread *waiters;
+    struct thread *waiters, *waiters_tail; /* the one that waits longest is the first */
     struct service *service; /* takes the bits as events */
     struct irq *irqs;        /* lines that signal it */
 };
@@ -38,8 +38,8 @@ void notification_forget(struct notification *notification, struct thread *threa
 /* Interrupts whose bits are in `bits` may come again. */
 void notification_unmask(struct notification *notification, uint64_t bits);
 
-struct irq *irq_create(uint32_t line);
-struct ioport *ioport_create(uint16_t first, uint16_t count);
+struct irq *irq_create(struct domain *payer, uint32_t line);
+struct ioport *ioport_create(struct domain *payer, uint16_t first, uint16_t count);
 
 /* Line `line` is asserted: mask it and signal. */
 void irq_raise(uint32_t line);

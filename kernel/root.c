@@ -148,7 +148,7 @@ static struct object *physical_object(struct domain *root, uint64_t physical, ui
 void root_give_machine(struct domain *root, root_give_function *give)
 {
     const struct bundle_entry *disk = payload_disk();
-    struct ioport *ports = ioport_create(0, ALL_PORTS);
+    struct ioport *ports = ioport_create(root, 0, ALL_PORTS);
     uint64_t bundle_bytes = (uint64_t)(system_bundle_end - system_bundle_start);
 
     give(root, SLOT_BOOT_INFO, &boot_info_memory->object, RIGHT_USE | RIGHT_GRANT);
