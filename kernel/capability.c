@@ -57,35 +57,49 @@ void capability_fill(struct capability *slot, struct object *object, uint8_t rig
         link_child(parent, slot);
 }
 
-void capability_delete(struct capability *slot)
+static void move_child(struct capability *child, struct capability *parent)
 {
-    struct object *object = slot->object;
-    struct capability *child;
-
-    if (slot->type == OBJECT_NONE)
-        return;
-    unlink_child(slot);
-    while ((child = slot->first_child)) {
-        unlink_child(child);
-        child->parent = NULL;
-        child->previous_sibling = child->next_sibling = NULL;
-        if (slot->parent)
-            link_child(slot->parent, child);
-    }
-    *slot = (struct capability){.type = OBJECT_NONE};
-    object_release(object);
+    unlink_child(child);
+    child->parent = NULL;
+    child->previous_sibling = child->next_sibling = NULL;
+    if (parent)
+        link_child(parent, child);
 }
 
+bool capability_delete_step(struct capability *slot, unsigned *limit)
+{
+    struct object *object = slot->object;
+
+    if (slot->type == OBJECT_NONE)
+        return true;
+    for (; slot->first_child; --*limit) {
+        if (!*limit)
+            return false;
+        move_child(slot->first_child, slot->parent);
+    }
+    if (!*limit)
+        return false;
+    --*limit;
+    unlink_child(slot);
+    *slot = (struct capability){.type = OBJECT_NONE};
+    object_release(object);
+    return true;
+}
+
+/* Whatever has children hands them up to `slot` first, so that nothing is looked at twice. */
 bool capability_revoke_step(struct capability *slot, unsigned limit)
 {
     while (slot->first_child) {
-        struct capability *leaf = slot->first_child;
+        struct capability *child = slot->first_child;
 
-        if (!limit--)
+        if (!limit)
             return false;
-        while (leaf->first_child)
-            leaf = leaf->first_child;
-        capability_delete(leaf);
+        if (child->first_child) {
+            move_child(child->first_child, slot);
+            limit--;
+        } else {
+            capability_delete_step(child, &limit);
+        }
     }
     return true;
 }
@@ -95,15 +109,9 @@ bool capability_table_clear_step(struct capability_table *table, struct domain *
     for (unsigned page = 0; page < CAPABILITY_PAGES; page++) {
         if (table->page[page] == empty_page)
             continue;
-        for (unsigned i = 0; i < CAPABILITIES_PER_PAGE; i++) {
-            struct capability *slot = &table->page[page][i];
-
-            if (slot->type == OBJECT_NONE)
-                continue;
-            if (!limit--)
+        for (unsigned i = 0; i < CAPABILITIES_PER_PAGE; i++)
+            if (!capability_delete_step(&table->page[page][i], &limit))
                 return false;
-            capability_delete(slot);
-        }
         kernel_free(payer, table->page[page], sizeof(empty_page));
         table->page[page] = empty_page;
     }

@@ -50,11 +50,13 @@ int64_t capability_reserve(struct capability_table *table, struct domain *payer,
 void capability_fill(struct capability *slot, struct object *object, uint8_t rights, uint32_t badge,
                      struct capability *parent);
 
-/* Empty a slot. What was derived from it becomes derived from its parent. */
-void capability_delete(struct capability *slot);
+/* Empty a slot. What was derived from it becomes derived from its parent. Each of these takes one of `*limit`; false:
+ * the limit came first, call again. */
+bool capability_delete_step(struct capability *slot, unsigned *limit);
 
-/* Delete what was derived from `slot`, at most `limit` of them; true: all gone. */
+/* Delete what was derived from `slot`, in at most `limit` steps of which each capability takes one or two; true: all
+ * gone. */
 bool capability_revoke_step(struct capability *slot, unsigned limit);
 
-/* Empty up to `limit` slots of a dead domain's table and free its pages; true: all gone. */
+/* Empty slots of a dead domain's table, in at most `limit` steps, and free its pages; true: all gone. */
 bool capability_table_clear_step(struct capability_table *table, struct domain *payer, unsigned limit);

@@ -56,6 +56,10 @@ static int64_t create_thread(struct thread *self, struct capability *slot)
         return status;
     if (((struct domain *)target->object)->state != DOMAIN_ALIVE)
         return PD_DEAD;
+    if (((struct domain *)target->object)->service)
+        return PD_BUSY; /* a service has one worker and no sibling of it */
+    if (((struct domain *)target->object)->thread_count == DOMAIN_THREADS)
+        return PD_TOO_LARGE;
     thread = thread_create((struct domain *)target->object);
     return deliver(slot, thread, &thread->object);
 }
@@ -79,16 +83,21 @@ static int64_t create_service(struct thread *self, struct domain *domain, struct
 {
     struct capability *target;
     struct service *service;
+    struct domain *home;
     int64_t status = argument(self, self->rsi, OBJECT_DOMAIN, RIGHT_MANAGE, &target);
 
     if (status != PD_OK)
         return status;
-    if (self->rdx > SSR_BYTES_MAXIMUM || self->r10 > REGION_BYTES_MAXIMUM || self->r8 > OUTBOX_PAGES_MAXIMUM)
+    home = (struct domain *)target->object;
+    if (self->rdx > SSR_BYTES_MAXIMUM || self->r10 > REGION_BYTES_MAXIMUM || self->r8 > OUTBOX_PAGES_MAXIMUM ||
+        self->r9 > UINT32_MAX)
         return PD_TOO_LARGE;
-    if (((struct domain *)target->object)->service)
+    if (home->state != DOMAIN_ALIVE)
+        return PD_DEAD;
+    if (home->service || home->threads)
         return PD_BUSY;
-    service = service_create(domain, (struct domain *)target->object, (uint32_t)self->rdx, (uint32_t)self->r10,
-                             (uint32_t)self->r8, (uint32_t)self->r9, &status);
+    service = service_create(domain, home, (uint32_t)self->rdx, (uint32_t)self->r10, (uint32_t)self->r8,
+                             (uint32_t)self->r9, &status);
     return service ? deliver(slot, service, &service->object) : status;
 }
 
@@ -135,8 +144,11 @@ static int64_t copy(struct thread *self, struct domain *domain)
         return PD_DEAD;
     if (self->r10 & ~(uint64_t)source->rights || (destination != domain && !(source->rights & RIGHT_GRANT)))
         return PD_NO_RIGHT;
-    if (source->type == OBJECT_PORTAL && destination != domain)
-        return PD_NO_RIGHT; /* a portal is one client's: bind the other one */
+    if (self->r8 > UINT32_MAX)
+        return PD_BAD_ARGUMENT;
+    /* A portal is one client's: bind the other one. Calls do not ask for its one right, so it always has it. */
+    if (source->type == OBJECT_PORTAL && (destination != domain || !(self->r10 & RIGHT_USE)))
+        return PD_NO_RIGHT;
     status = capability_reserve(&destination->table, destination, self->rdx, &slot);
     if (status != PD_OK)
         return status;
@@ -147,13 +159,13 @@ static int64_t copy(struct thread *self, struct domain *domain)
 static int64_t delete(struct thread *self, struct domain *domain)
 {
     struct capability *slot = capability_at(&domain->table, self->rdi);
+    unsigned limit = REVOKE_STEP;
 
     if (slot->type == OBJECT_NONE)
         return PD_BAD_CAPABILITY;
     if (slot->type == OBJECT_PORTAL && slot->object->references == 2 && !slot->object->dead)
         service_unbind((struct portal *)slot->object); /* its last name goes */
-    capability_delete(slot);
-    return PD_OK;
+    return capability_delete_step(slot, &limit) ? PD_OK : PD_AGAIN;
 }
 
 static int64_t map(struct thread *self, struct domain *domain)
@@ -198,13 +210,15 @@ static int64_t set_exit_notification(struct thread *self, struct domain *domain)
 
     if (status != PD_OK)
         return status;
+    if (domain->state != DOMAIN_ALIVE) {
+        notification_signal((struct notification *)target->object, self->rsi);
+        return PD_OK;
+    }
     if (domain->exit_notification)
         return PD_BUSY;
     domain->exit_notification = (struct notification *)target->object;
     domain->exit_bits = self->rsi;
     object_hold(target->object);
-    if (domain->state != DOMAIN_ALIVE)
-        notification_signal(domain->exit_notification, domain->exit_bits);
     return PD_OK;
 }
 
@@ -217,6 +231,15 @@ static int64_t revoke(struct thread *self, struct domain *domain)
     return capability_revoke_step(slot, REVOKE_STEP) ? PD_OK : PD_AGAIN;
 }
 
+/* The status of a call that goes on as long as it is PD_AGAIN. */
+static void stepwise(struct thread *self, int64_t status)
+{
+    if (status == PD_AGAIN)
+        thread_repeat_call(self);
+    else
+        thread_status(self, status);
+}
+
 /* Operations that need RIGHT_MANAGE (or SUPERVISE) on the domain. */
 static void manage(struct thread *self, struct capability *capability, struct domain *domain, uint64_t operation)
 {
@@ -227,14 +250,10 @@ static void manage(struct thread *self, struct capability *capability, struct do
         thread_status(self, copy(self, domain));
         return;
     case DOMAIN_DELETE:
-        thread_status(self, delete (self, domain));
+        stepwise(self, delete (self, domain));
         return;
     case DOMAIN_REVOKE:
-        status = revoke(self, domain);
-        if (status == PD_AGAIN)
-            thread_repeat_call(self);
-        else
-            thread_status(self, status);
+        stepwise(self, revoke(self, domain));
         return;
     case DOMAIN_MAP:
         thread_status(self, map(self, domain));
@@ -257,7 +276,7 @@ static void manage(struct thread *self, struct capability *capability, struct do
         thread_status(self, PD_OK);
         return;
     case DOMAIN_SHUTDOWN:
-        if (capability->rights & RIGHT_SUPERVISE)
+        if (capability->rights & RIGHT_SUPERVISE && !domain->object.payer)
             machine_exit(self->rdi, self->rsi);
         thread_status(self, PD_NO_RIGHT);
         return;
@@ -270,6 +289,10 @@ void domain_invoke(struct thread *self, struct capability *capability, uint64_t 
 {
     struct domain *domain = (struct domain *)capability->object;
 
+    if (!(capability->rights & (RIGHT_USE | RIGHT_MANAGE))) {
+        thread_status(self, PD_NO_RIGHT);
+        return;
+    }
     switch (operation) {
     case DOMAIN_EXIT:
         thread_status(self, PD_BAD_ARGUMENT);
