@@ -454,6 +454,8 @@ void service_invoke(struct thread *self, struct capability *capability, uint64_t
         needed = RIGHT_MANAGE;
     else if (operation == SERVICE_BIND)
         needed = RIGHT_GRANT;
+    else if (operation == SERVICE_UNBIND)
+        needed = RIGHT_MANAGE;
     else if (operation == SERVICE_QUARANTINE)
         needed = RIGHT_SERVE | RIGHT_SUPERVISE;
     else if (operation >= SERVICE_OPEN_SSR && operation <= SERVICE_DEFERRED)
@@ -468,10 +470,10 @@ void service_invoke(struct thread *self, struct capability *capability, uint64_t
         thread_status(self, PD_NO_RIGHT);
     else if (operation == SERVICE_QUARANTINE)
         thread_status(self, quarantine(self, service));
+    else if (operation == SERVICE_BIND || operation == SERVICE_UNBIND)
+        grant(self, service, operation);
     else if (needed == RIGHT_MANAGE)
         make(self, service, operation);
-    else if (needed == RIGHT_GRANT)
-        grant(self, service, operation);
     else if (needed == RIGHT_SERVE)
         serve(self, service, operation);
     else
