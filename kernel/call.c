@@ -85,9 +85,11 @@ static void adopt_chain(struct service *service)
 {
     struct thread *end = service->worker;
 
-    while (end->state == THREAD_CALLING && end->portal->service->caller == end)
-        end = end->portal->service->worker;
     end->context = service->context;
+    while (end->state == THREAD_CALLING && end->portal->service->caller == end) {
+        end = end->portal->service->worker;
+        end->context = service->context; /* none of them keeps the one that goes with the caller */
+    }
     service->context->thread = end;
     sched_enqueue(service->context);
 }

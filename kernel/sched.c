@@ -10,6 +10,9 @@
 #include "kernel/x86_64/cpu.h"
 #include "kernel/x86_64/mmu.h"
 
+#define FPU_MXCSR_OFFSET 24
+#define FPU_CONTROL_DEFAULT 0x037f /* all exceptions masked, 64 bits of mantissa: Intel SDM vol. 1, 8.1.5 */
+#define FPU_MXCSR_DEFAULT 0x1f80u  /* all exceptions masked: 11.6.4 */
 #define CALL_CHAIN_LIMIT 16 /* the graph of services is acyclic and no deeper than this */
 
 static struct sched_context *exhausted; /* budgets used up, waiting for their next period */
@@ -29,13 +32,11 @@ static void forget_exhausted(struct sched_context *context)
         *link = context->exhausted_next;
 }
 
+/* No thread runs on it: they hold references. */
 void sched_context_end(struct sched_context *context)
 {
     sched_dequeue(context);
     forget_exhausted(context);
-    if (context->thread)
-        context->thread->context = NULL;
-    context->thread = NULL;
     if (cpu_local()->context == context) {
         cpu_local()->context = NULL;
         cpu_local()->reschedule = 1;
@@ -130,25 +131,31 @@ void sched_fpu_toggle(void)
         cpu_write_cr0(cpu_read_cr0() | CR0_TS);
 }
 
+/* An image as FXSAVE makes it (Intel SDM vol. 1, 10.5.1) of registers that are all zero: not those of FNINIT, which
+ * leaves what another thread had in them. */
+static void *fpu_fresh(struct domain *payer)
+{
+    char *image = kernel_allocate(payer, FPU_BYTES);
+
+    if (image) {
+        *(uint16_t *)(void *)image = FPU_CONTROL_DEFAULT;
+        *(uint32_t *)(void *)(image + FPU_MXCSR_OFFSET) = FPU_MXCSR_DEFAULT;
+    }
+    return image;
+}
+
 bool sched_fpu_acquire(struct thread *thread)
 {
-    static const uint32_t default_mxcsr = 0x1f80; /* all exceptions masked: Intel SDM vol. 1, 11.6.4 */
     struct cpu *cpu = cpu_local();
-    bool fresh = !thread->fpu;
 
-    if (fresh)
-        thread->fpu = kernel_allocate(thread->domain, 512);
+    if (!thread->fpu)
+        thread->fpu = fpu_fresh(thread->domain);
     if (!thread->fpu)
         return false;
     if (!cpu->fpu_enabled)
         sched_fpu_toggle();
     if (cpu->fpu_owner && cpu->fpu_owner != thread)
         __asm__ volatile("fxsaveq (%0)" : : "r"(cpu->fpu_owner->fpu) : "memory");
-    if (fresh) {
-        __asm__ volatile("fninit; fxsaveq (%0)" : : "r"(thread->fpu) : "memory");
-        words_zero((char *)thread->fpu + 160, 256 / 8); /* XMM0-15 */
-        *(uint32_t *)(void *)((char *)thread->fpu + 24) = default_mxcsr;
-    }
     __asm__ volatile("fxrstorq (%0)" : : "r"(thread->fpu) : "memory");
     cpu->fpu_owner = thread;
     return true;
@@ -289,6 +296,10 @@ void sched_context_invoke(struct thread *self, struct capability *capability, ui
         thread_status(self, PD_OK);
         return;
     case SCHED_CONTEXT_INFO:
+        if (!(capability->rights & RIGHT_USE)) {
+            thread_status(self, PD_NO_RIGHT);
+            return;
+        }
         thread_result(self, PD_OK, clock_ticks_to_ns(context->consumed_ticks), context->priority, context->queued);
         return;
     default:

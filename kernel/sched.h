@@ -12,6 +12,7 @@
 #define PRIORITIES (PRIORITY_MAXIMUM + 1)
 #define TICK_NS 1000000u
 #define SLICE_TICKS 10u
+#define FPU_BYTES 512u /* of FXSAVE */
 
 struct thread;
 

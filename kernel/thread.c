@@ -47,6 +47,7 @@ static void message_page_free(struct domain *domain, struct thread *thread)
         return;
     domain->message_pages &= ~(1u << thread->message_index);
     domain->window[MESSAGE_ENTRY + thread->message_index] = 0;
+    mmu_flush_page(WINDOW_MESSAGE + (uint64_t)thread->message_index * PAGE_BYTES); /* a sibling may be running */
     frame_free(domain, pointer_to_physical(thread->message));
     thread->message = NULL;
 }
@@ -143,10 +144,21 @@ static void leave_domain(struct thread *thread)
     thread->domain->thread_count--;
 }
 
-void thread_end(struct thread *thread)
+/* Its time pays for nothing any more, neither for itself nor for whom it has called. */
+static void release_context(struct thread *thread)
 {
     struct sched_context *context = thread->context;
 
+    thread->context = NULL;
+    if (!context || thread->service) /* a worker's is lent to it */
+        return;
+    sched_dequeue(context);
+    context->thread = NULL;
+    object_release(&context->object);
+}
+
+void thread_end(struct thread *thread)
+{
     thread->object.dead = 1;
     if (thread->state == THREAD_CALLING || thread->state == THREAD_QUEUED || thread->state == THREAD_DEFERRED)
         call_abandon(thread);
@@ -155,15 +167,11 @@ void thread_end(struct thread *thread)
     thread_cancel_deadline(thread);
     sched_fpu_drop(thread);
     if (thread->fpu)
-        kernel_free(thread->domain, thread->fpu, 512);
+        kernel_free(thread->domain, thread->fpu, FPU_BYTES);
     thread->fpu = NULL;
     if (thread->service && thread->service->worker == thread)
         thread->service->worker = NULL;
-    if (context && context->thread == thread) {
-        context->thread = NULL;
-        sched_dequeue(context);
-    }
-    thread->context = NULL;
+    release_context(thread);
     thread->state = THREAD_STOPPED;
     if (cpu_local()->current == thread) {
         cpu_local()->current = NULL;
@@ -249,6 +257,7 @@ static void bind_context(struct thread *self, struct thread *thread)
     } else {
         thread->context = context;
         context->thread = thread;
+        object_hold(&context->object); /* it lives as long as who runs on it */
         if (thread->state == THREAD_RUNNABLE)
             sched_enqueue(context);
         thread_status(self, PD_OK);
@@ -266,7 +275,7 @@ void thread_invoke(struct thread *self, struct capability *capability, uint64_t 
             thread_status(self, PD_BAD_ARGUMENT);
         return;
     }
-    if (operation == THREAD_INFO) {
+    if (operation == THREAD_INFO && capability->rights & RIGHT_USE) {
         thread_result(self, PD_OK, thread->state, thread->rip, 0);
         return;
     }

@@ -27,7 +27,7 @@ struct thread {
     uint64_t resume_all; /* was interrupted, not in a system call: rcx and r11 count too */
 
     struct service *service; /* whose worker it is */
-    struct sched_context *context;
+    struct sched_context *context; /* its own, of which it holds a reference; a worker's is its caller's */
     uint32_t state;
     uint32_t message_index;
     struct portal *portal;   /* of the call it is in (CALLING, QUEUED, DEFERRED) */
