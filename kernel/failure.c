@@ -141,7 +141,7 @@ void service_fail(struct service *service, const struct failure *failure)
 
 void service_give_up(struct service *service)
 {
-    log_urgent("service %s is given up", service->observed->name);
+    log_urgent("service %.*s is given up", (int)sizeof(service->observed->name), service->observed->name);
     if (service->worker->state != THREAD_STOPPED)
         stop_worker(service);
     service->acceptor = NULL;

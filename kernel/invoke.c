@@ -32,7 +32,9 @@ struct thread *invoke_object(struct thread *self, struct capability *capability,
         thread_status(self, PD_DEAD);
         return self;
     }
+    object_hold(&self->object); /* it may delete the last name of itself */
     functions[capability->type](self, capability, operation);
+    object_release(&self->object);
     if (likely(cpu->current == self && !cpu->reschedule && self->state == THREAD_RUNNABLE &&
                cpu->root == self->domain->root))
         return self;

@@ -52,7 +52,7 @@ static int64_t set_ranges(struct thread *self, struct service *service)
 
     if (service->stage != STAGE_UNUSED || service->portals)
         return PD_BAD_STAGE;
-    if (self->rsi > 1)
+    if (self->rsi > 1 || (self->rsi && !service->region))
         return PD_BAD_ARGUMENT;
     if (self->rdi > SSR_RANGES_MAXIMUM)
         return PD_TOO_LARGE;

@@ -27,8 +27,8 @@ static void thread_fault(struct thread *thread, uint64_t vector, uint64_t error,
                                                         .error_code = error});
         return;
     }
-    log_line("program %s: exception %lu at %lx, address %lx, stack %lx", domain->name, vector, thread->rip, address,
-             thread->rsp);
+    log_line("program %.*s: exception %lu at %lx, address %lx, stack %lx", (int)sizeof(domain->name), domain->name,
+             vector, thread->rip, address, thread->rsp);
     domain->fault_instruction = thread->rip;
     domain->fault_address = address;
     domain_finish(domain, DOMAIN_FAULTED, vector);
