@@ -2,12 +2,13 @@
 # Unit tests on the build machine, with Check, AddressSanitizer and UndefinedBehaviorSanitizer.
 #
 # Every C file below tests/unit/ that names what it tests in one of its first five lines is a test program:
-#     /* sources: ssr/ssr.c kernel/capability.c */        compiled together with the test
-#     /* flags: -DPAGE_COUNT=16 */                        optional, for all of its files
+#     /* sources: ssr/ssr.c servers/fs/ */        compiled together with the test; a folder means all of its C files
+#     /* flags: -DPAGE_COUNT=16 */                optional, for all of its files
 
 UNIT_TEST_FILES := $(shell grep -l -m 1 '^[ /*]*sources:' $(wildcard tests/unit/*.c tests/unit/*/*.c) /dev/null)
 unit-name = $(subst /,_,$(patsubst tests/unit/%.c,%,$(1)))
 unit-line = $(shell sed -n '1,5s|^[ /*]*$(2): *\([^*]*\).*|\1|p' $(1))
+unit-sources = $(foreach word,$(call unit-line,$(1),sources),$(if $(filter %/,$(word)),$(wildcard $(word)*.c),$(word)))
 
 # unit-test NAME,FILES,FLAGS
 define unit-test
@@ -24,7 +25,7 @@ $(BUILD)/tests/unit/$(1): $(patsubst %.c,$(BUILD)/obj/host/$(1)/%.o,$(2))
 endef
 
 $(foreach file,$(UNIT_TEST_FILES),$(eval $(call unit-test,$(call unit-name,$(file)),\
-	$(file) $(call unit-line,$(file),sources),$(call unit-line,$(file),flags))))
+	$(file) $(call unit-sources,$(file)),$(call unit-line,$(file),flags))))
 
 .PHONY: unit-tests
 unit-tests: $(UNIT_TEST_PROGRAMS)

@@ -327,6 +327,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, every_slot_of_a_new_table_is_empty_and_costs_nothing);
