@@ -32,6 +32,15 @@ class Mark:
     kernel_entries: int
 
 
+@dataclass(frozen=True)
+class RecoveryCounts:
+    """Counts from a failure to the end of its recovery."""
+
+    cr3_writes: int
+    tlb_invalidations: int
+    kernel_entries: int
+
+
 @dataclass
 class Events:
     """All of one run. `verdict` is (code, detail, time) or None when the machine gave none."""
@@ -39,6 +48,8 @@ class Events:
     crashes: list[Crash] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    #: In mode count: one for each of `recoveries`.
+    recovery_counts: list[RecoveryCounts] = field(default_factory=list)
     verdict: tuple[int, int, int] | None = None
 
     @classmethod
@@ -60,6 +71,8 @@ class Events:
         numbers = [int(word, 0) for word in rest.split()]
         if kind == "crash":
             self.crashes.append(Crash(*numbers))
+        elif kind == "recovery_counts":
+            self.recovery_counts.append(RecoveryCounts(*numbers))
         elif kind == "mark":
             self.marks.append(Mark(*numbers))
         elif kind == "verdict":

@@ -7,6 +7,7 @@ import hashlib
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
@@ -17,8 +18,8 @@ BUILD = ROOT / "build"
 SERVICE_BYTES = 16 << 20
 
 #: Kernel functions whose first instruction is a hook, and the table that the kernel shows to observers.
-VERDICT, RECOVERY, MARK, OBSERVED = ("machine_exit", "trace_recovery_complete", "bench_mark_hook",
-                                     "observed_services")
+VERDICT, FAILURE, RECOVERY, MARK = "machine_exit", "trace_begin", "trace_recovery_complete", "bench_mark_hook"
+OBSERVED = "observed_services"
 ENTRIES = ("syscall_entry", "trap_entry")
 
 
@@ -40,9 +41,15 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def read_manifest() -> dict[str, dict[str, Any]]:
+    """The services of abi/manifest.toml."""
+    with (ROOT / "abi" / "manifest.toml").open("rb") as file:
+        return tomllib.load(file)["service"]
+
+
 def read_symbols(kernel: Path) -> dict[str, int]:
     """The addresses of the hooked symbols."""
-    wanted = {VERDICT, RECOVERY, MARK, OBSERVED, *ENTRIES}
+    wanted = {VERDICT, FAILURE, RECOVERY, MARK, OBSERVED, *ENTRIES}
     try:
         with kernel.open("rb") as file:
             table = ELFFile(file).get_section_by_name(".symtab")
@@ -64,6 +71,11 @@ class System:
     services: tuple[Service, ...]
     symbols: dict[str, int]
 
+    @staticmethod
+    def numbers() -> dict[str, int]:
+        """Of this repository's services, by name: how recovery records name them."""
+        return {name: entry["number"] for name, entry in read_manifest().items()}
+
     @classmethod
     def load(cls, kernel: Path, services: tuple[Service, ...]) -> System:
         """Reads the image's symbols."""
@@ -72,11 +84,9 @@ class System:
     @classmethod
     def perdure(cls, kernel: Path = BUILD / "perdure.elf") -> System:
         """The system of this repository: services and their bases come from its manifest."""
-        with (ROOT / "abi" / "manifest.toml").open("rb") as file:
-            manifest = tomllib.load(file)
         services = []
         bases: set[int] = set()
-        for name, entry in sorted(manifest["service"].items(), key=lambda item: item[1]["number"]):
+        for name, entry in sorted(read_manifest().items(), key=lambda item: item[1]["number"]):
             if entry["kind"] != "root" and entry["base"] not in bases:
                 bases.add(entry["base"])
                 services.append(Service(name, entry["base"], entry["base"] + SERVICE_BYTES))
@@ -98,8 +108,9 @@ class System:
         """What the plugin must know of the image."""
         options = [f"verdict={self.symbols[VERDICT]:#x}", f"recovery={self.symbols[RECOVERY]:#x}",
                    f"observed={self.symbols[OBSERVED]:#x}"]
-        if MARK in self.symbols:
-            options.append(f"mark={self.symbols[MARK]:#x}")
+        for option, name in (("mark", MARK), ("failure", FAILURE)):
+            if name in self.symbols:
+                options.append(f"{option}={self.symbols[name]:#x}")
         options += [f"entry={self.symbols[name]:#x}" for name in ENTRIES if name in self.symbols]
         options += [f"service={service.name}:{service.low:#x}:{service.high:#x}" for service in self.services]
         return options

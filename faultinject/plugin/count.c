@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Counting what instructions do not show: writes of CR3, invalidations of the TLB, entries into the kernel. At each
- * mark the counts so far are reported; the harness takes the differences.
+ * mark the counts so far are reported, and with each recovery the counts since its failure; the harness takes the
+ * differences of marks.
  */
 #include "observe.h"
 
@@ -9,9 +10,11 @@
 
 enum { ENTRIES_MAX = 8 };
 
-static uint64_t cr3_writes;
-static uint64_t tlb_invalidations;
-static uint64_t kernel_entries;
+static struct {
+    uint64_t cr3_writes;
+    uint64_t tlb_invalidations;
+    uint64_t kernel_entries;
+} counts, counts_at_failure;
 static uint64_t entry_addresses[ENTRIES_MAX];
 static unsigned entry_count;
 
@@ -33,7 +36,7 @@ static uint64_t *count_counter(uint64_t address, const uint8_t *bytes, unsigned 
 {
     for (unsigned i = 0; i < entry_count; i++) {
         if (entry_addresses[i] == address) {
-            return &kernel_entries;
+            return &counts.kernel_entries;
         }
     }
     if (length_bytes > 0 && (*bytes & 0xf0) == 0x40) {
@@ -41,21 +44,35 @@ static uint64_t *count_counter(uint64_t address, const uint8_t *bytes, unsigned 
         length_bytes--;
     }
     if (length_bytes == 3 && bytes[0] == 0x0f && bytes[1] == 0x22 && (bytes[2] & 0xf8) == 0xd8) {
-        return &cr3_writes; /* mov cr3, r64 */
+        return &counts.cr3_writes; /* mov cr3, r64 */
     }
     if (length_bytes >= 3 && bytes[0] == 0x0f && bytes[1] == 0x01 && (bytes[2] & 0x38) == 0x38 &&
         (bytes[2] & 0xc0) != 0xc0) {
-        return &tlb_invalidations; /* invlpg m8 */
+        return &counts.tlb_invalidations; /* invlpg m8 */
     }
     if (length_bytes >= 5 && bytes[0] == 0x66 && bytes[1] == 0x0f && bytes[2] == 0x38 && bytes[3] == 0x82) {
-        return &tlb_invalidations; /* invpcid */
+        return &counts.tlb_invalidations; /* invpcid */
     }
     return NULL;
 }
 
 static void count_mark(uint64_t number)
 {
-    events_write("mark %lu %ld %lu %lu %lu\n", number, machine_time(), cr3_writes, tlb_invalidations, kernel_entries);
+    events_write("mark %lu %ld %lu %lu %lu\n", number, machine_time(), counts.cr3_writes, counts.tlb_invalidations,
+                 counts.kernel_entries);
+}
+
+static void count_failure(void)
+{
+    counts_at_failure = counts;
+}
+
+static void count_recovery(const uint8_t *record)
+{
+    events_write_recovery(record);
+    events_write("recovery_counts %lu %lu %lu\n", counts.cr3_writes - counts_at_failure.cr3_writes,
+                 counts.tlb_invalidations - counts_at_failure.tlb_invalidations,
+                 counts.kernel_entries - counts_at_failure.kernel_entries);
 }
 
 static void count_begin(void)
@@ -65,7 +82,8 @@ static void count_begin(void)
 const struct stop_handlers count_handlers = {
     .begin = count_begin,
     .verdict = events_write_verdict,
-    .recovery = events_write_recovery,
+    .failure = count_failure,
+    .recovery = count_recovery,
     .mark = count_mark,
     .counter = count_counter,
 };

@@ -57,7 +57,8 @@ static bool option_number(const char *key, const char *value)
                    {"every", &options.every},       {"seed", &options.seed},
                    {"jobs", &options.jobs},         {"limit_ns", &options.limit_ns},
                    {"wall_ms", &options.wall_ms},   {"verdict", &options.addresses.verdict},
-                   {"mark", &options.addresses.mark}, {"recovery", &options.addresses.recovery}};
+                   {"mark", &options.addresses.mark}, {"recovery", &options.addresses.recovery},
+                   {"failure", &options.addresses.failure}};
     char *end;
     uint64_t number = strtoull(value, &end, 0);
 

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum hook { HOOK_NONE, HOOK_VERDICT, HOOK_RECOVERY, HOOK_MARK };
+enum hook { HOOK_NONE, HOOK_VERDICT, HOOK_FAILURE, HOOK_RECOVERY, HOOK_MARK };
 
-/* Site: address (48 bits), hook (2 bits), service + 1 (4 bits), instructions (10 bits). */
-enum { SITE_HOOK_SHIFT = 14, SITE_SERVICE_SHIFT = 10, SITE_ADDRESS_SHIFT = 16, SITE_INSTRUCTIONS_MAX = 1023 };
+/* Site: address (48 bits), hook (3 bits), service + 1 (4 bits), instructions (9 bits). */
+enum { SITE_HOOK_SHIFT = 13, SITE_SERVICE_SHIFT = 9, SITE_ADDRESS_SHIFT = 16, SITE_INSTRUCTIONS_MAX = 511 };
 
 static const struct stop_handlers *handlers;
 static struct stop_addresses addresses;
@@ -28,7 +28,7 @@ static bool entered_wanted;
 
 static enum hook site_hook(uint64_t site)
 {
-    return (enum hook)((site >> SITE_HOOK_SHIFT) & 3);
+    return (enum hook)((site >> SITE_HOOK_SHIFT) & 7);
 }
 
 static int site_service(uint64_t site)
@@ -53,6 +53,11 @@ static void hook_handle(enum hook hook)
     switch (hook) {
     case HOOK_VERDICT:
         handlers->verdict(machine_register(RDI), machine_register(RSI));
+        break;
+    case HOOK_FAILURE:
+        if (handlers->failure) {
+            handlers->failure();
+        }
         break;
     case HOOK_RECOVERY:
         if (handlers->recovery && machine_read(machine_register(RDI), record, sizeof(record))) {
@@ -166,16 +171,20 @@ static void count_up(unsigned cpu_index, void *counter)
 
 static enum hook hook_at(uint64_t address)
 {
-    if (address == 0) {
-        return HOOK_NONE;
+    const struct {
+        uint64_t address;
+        enum hook hook;
+    } hooks[] = {{addresses.verdict, HOOK_VERDICT},
+                 {addresses.failure, HOOK_FAILURE},
+                 {addresses.recovery, HOOK_RECOVERY},
+                 {addresses.mark, HOOK_MARK}};
+
+    for (unsigned i = 0; address && i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+        if (hooks[i].address == address) {
+            return hooks[i].hook;
+        }
     }
-    if (address == addresses.verdict) {
-        return HOOK_VERDICT;
-    }
-    if (address == addresses.recovery) {
-        return HOOK_RECOVERY;
-    }
-    return address == addresses.mark ? HOOK_MARK : HOOK_NONE;
+    return HOOK_NONE;
 }
 
 static void instrument_block(struct qemu_plugin_insn *first, size_t instructions)

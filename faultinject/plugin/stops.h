@@ -14,6 +14,8 @@ struct stop_handlers {
     void (*begin)(void);
     /* The machine states its verdict. */
     void (*verdict)(uint64_t code, uint64_t detail);
+    /* An incarnation has failed; the kernel begins the record of its recovery. Optional, as are the next two. */
+    void (*failure)(void);
     /* A recovery is complete: the kernel's record, RECOVERY_BYTES long. */
     void (*recovery)(const uint8_t *record);
     /* A benchmark's mark. */
@@ -37,6 +39,7 @@ struct stop_handlers {
 /* Addresses of the kernel functions that are hooked; 0 where there is none. */
 struct stop_addresses {
     uint64_t verdict;
+    uint64_t failure;
     uint64_t recovery;
     uint64_t mark;
 };

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What Perdure costs, in instructions, beside its peers."""
