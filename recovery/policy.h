@@ -14,7 +14,7 @@
  *  K     by a kill from outside                    -                                           RESTART
  *  P1    serving a call or an unbind of X          the last 3 faults of this very request are  POISON X
  *                                                  the same
- *  P2    serving a call or an unbind of X          this very request has met 16 faults,        POISON X
+ *  P2    serving a call or an unbind of X          this very request has met 256 faults,       POISON X
  *                                                  whatever they were
  *  S1    in recovery, with X's SSR open            the same fault with X open was seen before  RESTART_WITHOUT_SSR X
  *                                                  in this recovery
@@ -28,9 +28,10 @@
  * "This recovery" is the unbroken run of newest records whose stage is that of a start (kills left out).
  * "In succession" leaves out kills and nothing else.
  *
- * Why 3 and 16: a random fault strikes the same instruction of the same request twice in succession with a chance of one in
+ * Why 3 and 256: a random fault strikes the same instruction of the same request twice in succession with a chance of one in
  * its length (tens of thousands), so three the same is a property of the request; differing faults are
- * mostly the weather, and 16 are allowed before the client is sacrificed so that all others get on.
+ * mostly the weather: under kills that come on average every n instructions a request of 3 n instructions survives one try
+ * in twenty, so 256 are allowed before the client is sacrificed so that all others get on (26 ms at 100 us each).
  */
 #ifndef RECOVERY_POLICY_H
 #define RECOVERY_POLICY_H
@@ -40,7 +41,7 @@
 #include "abi/kernel.h"
 
 #define POLICY_SAME_REQUEST_FAULTS 3
-#define POLICY_ANY_REQUEST_FAULTS 16
+#define POLICY_ANY_REQUEST_FAULTS 256
 #define POLICY_SAME_EVENT_FAULTS 3
 #define POLICY_RECOVERY_FAULTS 8
 #define POLICY_EVENT_FAULTS 16
