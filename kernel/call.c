@@ -310,6 +310,14 @@ static void finish_call(struct service *service, struct thread *worker)
         return;
     caller->context = context;
     context->thread = caller;
+    if (worker->rax & REPLY_AGAIN) {
+        service->portal->repeats++;
+        service_enqueue(service, caller);
+        if (!context->queued)
+            sched_enqueue(context);
+        return;
+    }
+    service->portal->repeats = 0;
     if (worker->rax & REPLY_DEFER) {
         caller->state = THREAD_DEFERRED;
         service->portal->deferred = caller;
@@ -337,11 +345,20 @@ static void finish_trace(struct service *service)
         trace_current(service)->t_ready = cpu_timestamp();
         if (!service->traced)
             trace_end(service);
-    } else if (service->attention & ATTENTION_TRACE) {
+    } else if (service->attention & ATTENTION_TRACE && !(service->worker->rax & REPLY_AGAIN)) {
         trace_current(service)->t_replied = cpu_timestamp();
         service->traced = NULL;
         trace_end(service);
     }
+}
+
+static bool reply_valid(const struct service *service, const struct thread *worker)
+{
+    uint64_t flags = worker->rax & ~(1ull << REPLY_SYSCALL_BIT);
+
+    if (worker->r8 > MESSAGE_BYTES || flags > REPLY_AGAIN || flags == (REPLY_DEFER | REPLY_AGAIN))
+        return false;
+    return !flags || (service->portal && !service->closing && service->portal->repeats < CALL_TRANSACTIONS_MAXIMUM);
 }
 
 struct thread *reply_slow(struct thread *worker)
@@ -353,8 +370,7 @@ struct thread *reply_slow(struct thread *worker)
         thread_status(worker, PD_BAD_OPERATION);
         return worker;
     }
-    if (worker->rax & ~(1ull << REPLY_SYSCALL_BIT | REPLY_DEFER) || worker->r8 > MESSAGE_BYTES ||
-        (worker->rax & REPLY_DEFER && (!service->portal || service->closing))) {
+    if (!reply_valid(service, worker)) {
         service_fail(service, &(struct failure){.cause = CAUSE_PROTOCOL, .instruction = worker->rip});
         return kernel_leave();
     }

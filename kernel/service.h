@@ -56,8 +56,8 @@ struct portal {
     uint32_t binding;
     struct domain *client;
     struct thread *deferred; /* whose request waits for an answer */
-    uint32_t kills;          /* incarnations that died of its present request */
-    uint32_t reserved;
+    uint32_t kills;          /* incarnations that died of its present request since it last committed anything */
+    uint32_t repeats;        /* transactions of its present request that ended with REPLY_AGAIN */
     struct portal *service_next, *client_next, *unbind_next;
 };
 

@@ -71,17 +71,20 @@ server_loop:
         leaq    server_request(%rip), %rdi
         call    service_call
         movq    %rax, %rdi
-        movabsq $(1 << 63), %rax
-        cmpq    %rax, %rdi                      /* SERVICE_DEFER is INT64_MIN, the same number */
-        je      defer
+        movabsq $((1 << 63) + 1), %rax
+        cmpq    %rax, %rdi                      /* SERVICE_DEFER and SERVICE_AGAIN are the two lowest numbers */
+        jle     no_reply
+        decq    %rax
         movl    server_request + REQUEST_REPLY_BYTES(%rip), %r8d
         movq    server_request + REQUEST_REPLY + 8(%rip), %rsi
         movq    server_request + REQUEST_REPLY + 16(%rip), %rdx
         movq    server_request + REQUEST_REPLY + 24(%rip), %r10
         jmp     server_loop
 
-defer:
-        orq     $REPLY_DEFER, %rax
+no_reply:
+        movabsq $(1 << 63 | REPLY_AGAIN), %rax
+        je      empty_reply                     /* flags are still those of the comparison */
+        movabsq $(1 << 63 | REPLY_DEFER), %rax
         jmp     empty_reply
 
 other_delivery:

@@ -47,6 +47,10 @@ struct request {
 /* Result of service_call: commit now, keep the client waiting, SERVICE_ANSWER comes in a later transaction. */
 #define SERVICE_DEFER INT64_MIN
 
+/* Result of service_call: commit now, then deliver the same request again. Long work is cut so into transactions of
+ * bounded length, each of which a crash leaves done; the request must find out from committed state how far it is. */
+#define SERVICE_AGAIN (INT64_MIN + 1)
+
 /*
  * Puts a variable into scratch memory: it takes no time to restart, keeps its old frames and holds garbage in a
  * new incarnation. For caches that recovery makes anew.
