@@ -2,6 +2,7 @@
 /* Allocation in the bitmaps (allocate.h has the rules). */
 #include "allocate.h"
 
+#include "log.h"
 #include "transaction.h"
 #include "volume.h"
 
@@ -212,7 +213,8 @@ static int64_t find_in_group(uint32_t group, uint32_t count, uint32_t *blocks)
         if (descriptor == NULL) {
             return -PE_IO;
         }
-        if (!is_group_metadata(descriptor, group_first_block(group) + (uint32_t)bit, 1)) {
+        if (!is_group_metadata(descriptor, group_first_block(group) + (uint32_t)bit, 1) &&
+            log_find(group_first_block(group) + (uint32_t)bit) == NULL) {
             blocks[found++] = group_first_block(group) + (uint32_t)bit;
         }
         bit++;

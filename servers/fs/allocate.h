@@ -15,8 +15,8 @@
 int64_t block_allocate(uint32_t goal);
 
 /*
- * Numbers of `count` blocks that are free and stay so until somebody allocates them, ascending from `group` on: a
- * place for what is written and read back before any allocation. 0, -PE_NOSPC, -PE_IO.
+ * Numbers of `count` blocks that are free and that the log will not write to (as it does to what was made and freed again in one
+ * batch), ascending from `group` on: a place for the journal of a batch. 0, -PE_NOSPC, -PE_IO.
  */
 int64_t blocks_find_free(uint32_t group, uint32_t count, uint32_t *blocks);
 

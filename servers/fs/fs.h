@@ -54,6 +54,9 @@
 /* The largest number of pages lent with a call. */
 #define TRANSFER_PAGES    16
 
+/* Room for a path whose symbolic links have been replaced by their targets. */
+#define PATH_ROOM         (32 * 1024)
+
 /* Internal result: nothing was done yet; write the log back, then run the request again. */
 #define FS_DRAIN_FIRST    (-4096)
 
@@ -205,7 +208,7 @@ struct fs_scratch {
     struct log_node node[LOG_RECORDS];
     uint16_t record_next[LOG_RECORDS]; /* record + 1 */
     uint32_t journal_block[1200];      /* journal.c */
-    char path[3][FS_PATH_BYTES + 1];   /* path.c, and the request's paths */
+    char path[3][PATH_ROOM];   /* path.c, and the request's paths */
 };
 
 extern struct fs_memory fs;

@@ -152,7 +152,7 @@ static int64_t truncate_inode(uint32_t number, uint64_t size)
 
 int64_t op_truncate(struct request *request)
 {
-    int64_t number = path_to_inode(request, true);
+    int64_t number = path_to_inode(request, PATH_FOLLOW);
 
     return number < 0 ? number : truncate_inode((uint32_t)number, request->words[0]);
 }

@@ -49,8 +49,8 @@ static int64_t check_new_name(const struct path_end *end)
 {
     const struct ext2_inode *parent = inode_view(end->parent);
 
-    if (end->inode != 0) {
-        return -PE_EXIST;
+    if (end->inode != 0 || end->name_bytes > FS_NAME_BYTES) {
+        return end->inode != 0 ? -PE_EXIST : -PE_NAMETOOLONG;
     }
     if (parent == NULL) {
         return -PE_IO;
@@ -86,7 +86,7 @@ int64_t op_mkdir(struct request *request)
     int64_t result = path_take_one(request, &bytes);
 
     if (result == 0) {
-        result = path_walk(0, bytes, false, &end);
+        result = path_walk(0, bytes, PATH_PARENT, &end);
     }
     if (result < 0) {
         return result;
@@ -128,10 +128,10 @@ int64_t op_link(struct request *request)
     int64_t result = path_take_two(request, bytes);
 
     if (result == 0) {
-        result = path_walk(0, bytes[0], false, &old);
+        result = path_walk(0, bytes[0], PATH_FOLLOW_SLASH, &old);
     }
     if (result == 0) {
-        result = old.inode == 0 ? -PE_NOENT : path_walk(1, bytes[1], false, &new);
+        result = old.inode == 0 ? -PE_NOENT : path_walk(1, bytes[1], PATH_PARENT, &new);
     }
     if (result == 0) {
         result = check_new_name(&new);
@@ -143,11 +143,11 @@ int64_t op_link(struct request *request)
     if (inode == NULL) {
         return -(int64_t)fs.transaction.failure;
     }
-    if (inode_is_directory(inode)) {
-        return -PE_PERM;
-    }
     if (new.slash) {
         return -PE_NOENT;
+    }
+    if (inode_is_directory(inode)) {
+        return -PE_PERM;
     }
     if (inode->links >= EXT2_LINKS_MAXIMUM) {
         return -PE_MLINK;
@@ -165,12 +165,12 @@ int64_t op_symlink(struct request *request)
     int64_t result = path_take_two(request, bytes);
 
     if (result == 0) {
-        result = path_walk(1, bytes[1], false, &end);
+        result = path_walk(1, bytes[1], PATH_PARENT, &end);
     }
     if (result < 0) {
         return result;
     }
-    if (end.inode == 0 && end.slash) {
+    if (end.inode == 0 && end.slash && end.name_bytes <= FS_NAME_BYTES) {
         return -PE_NOENT;
     }
     number = make_at(&end, FS_MODE_SYMLINK | 0777);
@@ -184,10 +184,10 @@ static int64_t walk_to_existing(struct request *request, struct path_end *end)
     int64_t result = path_take_one(request, &bytes);
 
     if (result == 0) {
-        result = path_walk(0, bytes, false, end);
+        result = path_walk(0, bytes, PATH_PARENT, end);
     }
     if (result == 0 && end->inode == 0) {
-        result = -PE_NOENT;
+        result = end->name_bytes > FS_NAME_BYTES ? -PE_NAMETOOLONG : -PE_NOENT;
     }
     return result;
 }
@@ -204,6 +204,9 @@ int64_t op_unlink(struct request *request)
     inode = inode_view(end.inode);
     if (inode == NULL || inode_is_directory(inode)) {
         return inode == NULL ? -PE_IO : -PE_ISDIR;
+    }
+    if (end.slash) {
+        return -PE_NOTDIR;
     }
     result = directory_remove(end.parent, &end.place);
     return result < 0 ? result : drop_link(end.inode);

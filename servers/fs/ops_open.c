@@ -51,6 +51,16 @@ static int64_t check_existing(const struct ext2_inode *inode, uint64_t flags)
     return fs.volume.read_only && (may_write(flags) || flags & FS_O_TRUNCATE) ? -PE_ROFS : 0;
 }
 
+static enum path_follow how_to_walk(uint64_t flags)
+{
+    bool here = flags & FS_O_NO_FOLLOW || (flags & FS_O_CREATE && flags & FS_O_EXCLUSIVE);
+
+    if (flags & FS_O_CREATE) {
+        return here ? PATH_CREATE_HERE : PATH_CREATE;
+    }
+    return here ? PATH_FOLLOW_SLASH : PATH_FOLLOW;
+}
+
 /* The inode to open, made or truncated as the flags say. */
 static int64_t resolve(struct request *request, uint64_t flags)
 {
@@ -61,7 +71,7 @@ static int64_t resolve(struct request *request, uint64_t flags)
     int64_t result = path_take_one(request, &bytes);
 
     if (result == 0) {
-        result = path_walk(0, bytes, !exclusive && !(flags & FS_O_NO_FOLLOW), &end);
+        result = path_walk(0, bytes, how_to_walk(flags), &end);
     }
     if (result < 0) {
         return result;
@@ -69,9 +79,6 @@ static int64_t resolve(struct request *request, uint64_t flags)
     if (end.inode == 0) {
         if (!(flags & FS_O_CREATE)) {
             return -PE_NOENT;
-        }
-        if (end.slash) {
-            return -PE_ISDIR;
         }
         return make_at(&end, FS_MODE_REGULAR | (request->words[1] & 07777));
     }

@@ -9,9 +9,14 @@
 #include "transaction.h"
 #include "volume.h"
 
+static enum path_follow follow_unless(uint64_t no_follow)
+{
+    return no_follow ? PATH_FOLLOW_SLASH : PATH_FOLLOW;
+}
+
 int64_t op_stat(struct request *request)
 {
-    int64_t number = path_to_inode(request, request->words[0] == 0);
+    int64_t number = path_to_inode(request, follow_unless(request->words[0]));
 
     if (number < 0) {
         return number;
@@ -23,7 +28,7 @@ int64_t op_stat(struct request *request)
 int64_t op_access(struct request *request)
 {
     uint64_t mode = request->words[0];
-    int64_t number = path_to_inode(request, true);
+    int64_t number = path_to_inode(request, PATH_FOLLOW);
     const struct ext2_inode *inode;
 
     if (mode & ~(uint64_t)(FS_ACCESS_EXECUTE | FS_ACCESS_WRITE | FS_ACCESS_READ)) {
@@ -48,7 +53,7 @@ int64_t op_access(struct request *request)
 
 int64_t op_readlink(struct request *request)
 {
-    int64_t number = path_to_inode(request, false);
+    int64_t number = path_to_inode(request, PATH_FOLLOW_SLASH);
     const struct ext2_inode *inode;
     int64_t length;
 
@@ -100,7 +105,7 @@ static int64_t set_mode(int64_t number, uint64_t mode)
 
 int64_t op_chmod(struct request *request)
 {
-    return set_mode(path_to_inode(request, true), request->words[0]);
+    return set_mode(path_to_inode(request, PATH_FOLLOW), request->words[0]);
 }
 
 int64_t op_fchmod(struct request *request)
@@ -127,7 +132,7 @@ static int64_t set_owner(int64_t number, uint64_t uid, uint64_t gid)
 
 int64_t op_chown(struct request *request)
 {
-    return set_owner(path_to_inode(request, request->words[2] == 0), request->words[0], request->words[1]);
+    return set_owner(path_to_inode(request, follow_unless(request->words[2])), request->words[0], request->words[1]);
 }
 
 int64_t op_fchown(struct request *request)
@@ -138,7 +143,7 @@ int64_t op_fchown(struct request *request)
 int64_t op_utime(struct request *request)
 {
     int64_t result;
-    struct ext2_inode *inode = edit_attributes(path_to_inode(request, request->words[2] == 0), &result);
+    struct ext2_inode *inode = edit_attributes(path_to_inode(request, follow_unless(request->words[2])), &result);
 
     if (inode != NULL) {
         inode->atime = (uint32_t)request->words[0];
@@ -168,7 +173,7 @@ int64_t change_cwd(uint32_t number, uint32_t generation)
 
 int64_t op_chdir(struct request *request)
 {
-    int64_t number = path_to_inode(request, true);
+    int64_t number = path_to_inode(request, PATH_FOLLOW);
     const struct ext2_inode *inode;
 
     if (number < 0) {

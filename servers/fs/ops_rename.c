@@ -29,6 +29,17 @@ static int64_t is_inside(uint32_t directory, uint32_t ancestor)
     return -PE_IO;
 }
 
+/* Whether the target is a directory somewhere above the old name. 1, 0 or -PE_IO. */
+static int64_t target_holds(uint32_t old_parent, uint32_t target)
+{
+    const struct ext2_inode *inode = target == 0 ? NULL : inode_view(target);
+
+    if (target != 0 && inode == NULL) {
+        return -PE_IO;
+    }
+    return inode != NULL && inode_is_directory(inode) ? is_inside(old_parent, target) : 0;
+}
+
 /* Whether what is at the new name may be replaced by something of the old one's kind. */
 static int64_t check_target(bool old_is_directory, uint32_t target)
 {
@@ -60,17 +71,23 @@ static int64_t check(const struct path_end *old, const struct path_end *new, boo
     if (parent == NULL || parent->links == 0) {
         return parent == NULL ? -PE_IO : -PE_NOENT;
     }
-    if (old->inode == new->inode) {
-        return 1;
-    }
-    if (is_directory && old->parent != new->parent) {
-        if (new->inode == 0 && parent->links >= EXT2_LINKS_MAXIMUM) {
-            return -PE_MLINK;
-        }
-        inside = is_inside(new->parent, old->inode);
+    if (old->parent != new->parent) {
+        bool full = new->inode == 0 && parent->links >= EXT2_LINKS_MAXIMUM;
+
+        inside = is_directory ? is_inside(new->parent, old->inode) : 0;
         if (inside != 0) {
             return inside < 0 ? inside : -PE_INVAL;
         }
+        inside = target_holds(old->parent, new->inode);
+        if (inside != 0) {
+            return inside < 0 ? inside : -PE_NOTEMPTY;
+        }
+        if (is_directory && full) {
+            return -PE_MLINK;
+        }
+    }
+    if (old->inode == new->inode) {
+        return 1;
     }
     return new->inode != 0 ? check_target(is_directory, new->inode) : 0;
 }
@@ -139,16 +156,19 @@ int64_t op_rename(struct request *request)
     int64_t result = path_take_two(request, bytes);
 
     if (result == 0) {
-        result = path_walk(0, bytes[0], false, &old);
+        result = path_walk(0, bytes[0], PATH_PARENT, &old);
     }
     if (result == 0) {
-        result = path_walk(1, bytes[1], false, &new);
+        result = path_walk(1, bytes[1], PATH_PARENT, &new);
     }
     if (result < 0) {
         return result;
     }
     if (old.last != PATH_NAME || new.last != PATH_NAME) {
         return -PE_BUSY;
+    }
+    if (old.name_bytes > FS_NAME_BYTES || (old.inode != 0 && new.name_bytes > FS_NAME_BYTES)) {
+        return -PE_NAMETOOLONG;
     }
     inode = old.inode == 0 ? NULL : inode_edit(old.inode);
     if (inode == NULL) {

@@ -14,7 +14,7 @@ struct walk {
     uint32_t bytes;
     uint32_t position;
     uint32_t links;
-    bool follow;
+    enum path_follow follow;
 };
 
 int64_t path_take_two(const struct request *request, uint32_t bytes[2])
@@ -74,7 +74,7 @@ static int64_t expand_link(struct walk *walk, uint32_t inode)
     if (length < 0) {
         return length;
     }
-    if ((uint64_t)length + rest > FS_PATH_BYTES) {
+    if ((uint64_t)length + rest > PATH_ROOM) {
         return -PE_NAMETOOLONG;
     }
     memcpy(target + length, walk->path + walk->position, rest);
@@ -91,7 +91,7 @@ static void skip_slashes(struct walk *walk)
     }
 }
 
-/* The next component becomes end->name. -PE_INVAL for a NUL in it, -PE_NAMETOOLONG. */
+/* The next component becomes end->name. -PE_INVAL for a NUL in it. */
 static int64_t next_component(struct walk *walk, struct path_end *end)
 {
     uint32_t start = walk->position;
@@ -111,7 +111,7 @@ static int64_t next_component(struct walk *walk, struct path_end *end)
         end->last = PATH_DOT_DOT;
     }
     end->slash = walk->position < walk->bytes;
-    return end->name_bytes > FS_NAME_BYTES ? -PE_NAMETOOLONG : 0;
+    return 0;
 }
 
 /* Whether nothing but slashes comes behind the component just taken. */
@@ -159,6 +159,16 @@ static int64_t start(struct walk *walk, struct path_end *end)
     return inode->links == 0 ? -PE_NOENT : 0;
 }
 
+static bool creates(const struct walk *walk)
+{
+    return walk->follow == PATH_CREATE || walk->follow == PATH_CREATE_HERE;
+}
+
+static bool follows(const struct walk *walk)
+{
+    return walk->follow == PATH_FOLLOW || walk->follow == PATH_CREATE;
+}
+
 /* One component. 1 when it was the last, 0 when the walk goes on, or an error. */
 static int64_t step(struct walk *walk, struct path_end *end)
 {
@@ -166,13 +176,20 @@ static int64_t step(struct walk *walk, struct path_end *end)
     bool last;
     int64_t result = next_component(walk, end);
 
+    last = result == 0 && is_last(walk);
+    if (result == 0 && last && end->slash && end->last == PATH_NAME && creates(walk)) {
+        result = -PE_ISDIR;
+    }
+    if (result == 0 && end->name_bytes > FS_NAME_BYTES) {
+        end->inode = 0;
+        return last && walk->follow == PATH_PARENT ? 1 : -PE_NAMETOOLONG;
+    }
     if (result == 0) {
         result = look_up(end);
     }
     if (result < 0) {
         return result;
     }
-    last = is_last(walk);
     if (end->inode == 0) {
         return last ? 1 : -PE_NOENT;
     }
@@ -180,7 +197,10 @@ static int64_t step(struct walk *walk, struct path_end *end)
     if (inode == NULL) {
         return -PE_IO;
     }
-    if (inode_type(inode) == FS_MODE_SYMLINK && (!last || walk->follow || end->slash)) {
+    if (last && walk->follow == PATH_PARENT) {
+        return 1;
+    }
+    if (inode_type(inode) == FS_MODE_SYMLINK && (!last || follows(walk) || end->slash)) {
         result = expand_link(walk, end->inode);
         if (result == 0 && walk->path[0] == '/') {
             end->parent = FS_ROOT_INODE;
@@ -198,7 +218,7 @@ static int64_t step(struct walk *walk, struct path_end *end)
     return last;
 }
 
-int64_t path_walk(uint32_t buffer, uint32_t bytes, bool follow, struct path_end *end)
+int64_t path_walk(uint32_t buffer, uint32_t bytes, enum path_follow follow, struct path_end *end)
 {
     struct walk walk = {.path = fs_scratch.path[buffer], .bytes = bytes, .follow = follow};
     int64_t result = start(&walk, end);
@@ -213,7 +233,7 @@ int64_t path_walk(uint32_t buffer, uint32_t bytes, bool follow, struct path_end 
     return result < 0 ? result : 0;
 }
 
-int64_t path_to_inode(const struct request *request, bool follow)
+int64_t path_to_inode(const struct request *request, enum path_follow follow)
 {
     struct path_end end;
     uint32_t bytes;

@@ -18,12 +18,21 @@ enum path_last {
     PATH_DOT_DOT
 };
 
+/* Whether a symbolic link as last component is followed. */
+enum path_follow {
+    PATH_FOLLOW,
+    PATH_FOLLOW_SLASH, /* only if a slash comes behind it; what is there must then be a directory */
+    PATH_PARENT,       /* never: the name itself is meant, to be made, removed or renamed */
+    PATH_CREATE,       /* as PATH_FOLLOW, but a name with a slash behind it is -PE_ISDIR: it cannot be made a file */
+    PATH_CREATE_HERE   /* the same without following */
+};
+
 struct path_end {
     uint32_t parent; /* directory of the last component */
     uint32_t inode;  /* what it names, 0 if it is not there (PATH_NAME only) */
     enum path_last last;
-    bool slash; /* the path ends with '/': it must be a directory */
-    uint32_t name_bytes;
+    bool slash; /* a '/' comes behind it */
+    uint32_t name_bytes; /* with PATH_PARENT perhaps more than a name may have: then inode is 0 */
     const char *name;
     struct directory_place place;
 };
@@ -33,12 +42,12 @@ int64_t path_take_one(const struct request *request, uint32_t *bytes);
 int64_t path_take_two(const struct request *request, uint32_t bytes[2]);
 
 /*
- * Walk the path of `bytes` bytes in buffer 0 or 1. A symbolic link as last component is followed if `follow`, or if a
- * slash comes behind it. 0 with *end, where end->inode is 0 if only the last component is missing; or an error.
+ * Walk the path of `bytes` bytes in buffer 0 or 1. 0 with *end, where end->inode is 0 if only the last component is
+ * missing; or an error.
  */
-int64_t path_walk(uint32_t buffer, uint32_t bytes, bool follow, struct path_end *end);
+int64_t path_walk(uint32_t buffer, uint32_t bytes, enum path_follow follow, struct path_end *end);
 
 /* Take the request's path and walk it; the last component must be there. Its inode, or an error. */
-int64_t path_to_inode(const struct request *request, bool follow);
+int64_t path_to_inode(const struct request *request, enum path_follow follow);
 
 #endif

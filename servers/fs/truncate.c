@@ -245,7 +245,7 @@ static int64_t finish_inode(uint32_t number)
 }
 
 /*
- * Free what the inode has behind `size`, and the inode too if it has no names. What does not fit into one step is left
+ * Free what the inode has behind `size`, and the inode too if it is being released. What does not fit into one step is left
  * to later ones: the region remembers it. `limit` is the number of blocks of this step.
  */
 static int64_t cut_inode(uint32_t number, uint64_t size, uint32_t limit)
@@ -269,7 +269,8 @@ static int64_t cut_inode(uint32_t number, uint64_t size, uint32_t limit)
     if (inode == NULL) {
         return -PE_IO;
     }
-    return result == 1 && inode->links == 0 ? finish_inode(number) : 0;
+    /* A file may be cut while it is open and has no names any more; only inode_release sets the time of deletion. */
+    return result == 1 && inode->links == 0 && inode->dtime != 0 ? finish_inode(number) : 0;
 }
 
 int64_t release_step(void)
@@ -314,6 +315,6 @@ int64_t inode_release(uint32_t number)
     if (inode->links != 0) {
         return -PE_IO;
     }
-    inode->dtime = clock_seconds();
+    inode->dtime = clock_seconds() | 1; /* never 0: from here on the inode is being freed */
     return inode_cut(number, 0);
 }

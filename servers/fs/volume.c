@@ -63,7 +63,8 @@ static int64_t check_features(const struct ext2_superblock *superblock, bool *re
         server_log("incompatible features %x", incompatible);
         return refuse("features this file system does not know", -PE_NODEV);
     }
-    if (readonly != 0 || superblock->feature_compatible & EXT2_COMPATIBLE_JOURNAL) {
+    if (readonly != 0 || (superblock->feature_compatible & EXT2_COMPATIBLE_JOURNAL &&
+                          !(superblock->feature_incompatible & EXT2_INCOMPATIBLE_RECOVER))) {
         server_log("features %x %x: mounted read-only", superblock->feature_compatible, readonly);
         *read_only = true;
     }
