@@ -89,6 +89,9 @@ EDITS = (
         "#define \tS_BLKSIZE  1024 /* size of a block */",
         "#define \tS_BLKSIZE  512 /* size of a block */",
     ),
+    # remove() takes directories too and system() knows that there is no interpreter: both are in the glue.
+    Edit("newlib/libc/stdio/remove.c", "#ifndef _REENT_ONLY\n", "#if !defined(_REENT_ONLY) && !defined(__perdure__)\n"),
+    Edit("newlib/libc/stdlib/system.c", "#ifndef _REENT_ONLY\n", "#if !defined(_REENT_ONLY) && !defined(__perdure__)\n"),
     Edit(
         "newlib/libc/include/sys/features.h",
         "#ifdef __rtems__\n#define _POSIX_JOB_CONTROL     \t\t1\n",

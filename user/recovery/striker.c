@@ -31,6 +31,7 @@ static struct {
     volatile uint32_t rounds; /* of a storm that are left; 0: strike each target once */
     uint64_t random;
     volatile uint32_t storming;
+    uint32_t over; /* and it has been noticed */
     volatile uint64_t crashes;
 } order;
 
@@ -137,6 +138,7 @@ void begin_storm(const uint32_t *numbers, uint32_t count, uint32_t rounds, uint6
     set_order(numbers, count, rounds);
     order.random = seed | 1;
     order.storming = 1;
+    order.over = 0;
     pd_signal(notification_slot, BIT_GO);
 }
 
@@ -147,7 +149,11 @@ int storm_is_over(void)
     if (order.storming) {
         return 0;
     }
-    return pd_wait(notification_slot, BIT_DONE, pd_now_ns() + STRIKE_LIMIT_NS, &bits) == PD_OK;
+    if (!order.over) {
+        must(pd_wait(notification_slot, BIT_DONE, pd_now_ns() + STRIKE_LIMIT_NS, &bits), "waiting for the storm's end");
+        order.over = 1;
+    }
+    return 1;
 }
 
 void end_storm(void)
