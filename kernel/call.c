@@ -26,17 +26,32 @@ void window_changed(struct service *service)
 
 /* ---- queueing ---- */
 
-void service_enqueue(struct service *service, struct thread *caller)
+static void mark_queued(struct service *service, struct thread *caller)
 {
     caller->state = THREAD_QUEUED;
-    caller->queue_next = NULL;
     object_hold(&caller->portal->object);
+    service->attention |= ATTENTION_QUEUED;
+}
+
+/* The rest of a call comes before what arrived meanwhile. */
+static void enqueue_first(struct service *service, struct thread *caller)
+{
+    mark_queued(service, caller);
+    caller->queue_next = service->queue_head;
+    if (!service->queue_head)
+        service->queue_tail = caller;
+    service->queue_head = caller;
+}
+
+void service_enqueue(struct service *service, struct thread *caller)
+{
+    mark_queued(service, caller);
+    caller->queue_next = NULL;
     if (service->queue_head)
         service->queue_tail->queue_next = caller;
     else
         service->queue_head = caller;
     service->queue_tail = caller;
-    service->attention |= ATTENTION_QUEUED;
 }
 
 static void service_dequeue(struct service *service, struct thread *caller)
@@ -312,7 +327,7 @@ static void finish_call(struct service *service, struct thread *worker)
     context->thread = caller;
     if (worker->rax & REPLY_AGAIN) {
         service->portal->repeats++;
-        service_enqueue(service, caller);
+        enqueue_first(service, caller);
         if (!context->queued)
             sched_enqueue(context);
         return;

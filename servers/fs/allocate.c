@@ -165,7 +165,7 @@ static int64_t allocate_in_group(uint32_t group, uint32_t from)
 /* Nothing free was found: either there is nothing, or it is what the batch has freed. */
 static int64_t nothing_free(bool freed)
 {
-    return freed && fs.transaction.attempt == 0 ? FS_DRAIN_FIRST : -PE_NOSPC;
+    return freed ? FS_DRAIN_FIRST : -PE_NOSPC;
 }
 
 int64_t block_allocate(uint32_t goal)

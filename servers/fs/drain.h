@@ -14,7 +14,29 @@
 
 #include "fs.h"
 
-/* Write everything committed back and make it durable. 0 or -PE_IO (then the log is kept). */
+/* Stages of a drain, in fs_region()->drain_stage. While one is under way the batch does not grow. */
+#define DRAIN_NONE     0
+#define DRAIN_DATA     1 /* contents of files to their places */
+#define DRAIN_JOURNAL  2 /* metadata to the journal, then the superblock that announces it */
+#define DRAIN_METADATA 3 /* metadata to its places, then the superblock without the journal */
+#define DRAIN_FINISH   4 /* the batch is on the disk: the next one begins */
+
+/* A drain is under way. */
+static inline bool drain_is_running(void)
+{
+    return fs_region()->drain_stage != DRAIN_NONE;
+}
+
+/* Let a drain begin: the log is not empty, the transaction has changed nothing. */
+void drain_begin(void);
+
+/*
+ * One step, of at most DRAIN_STEP_BLOCKS blocks; afterwards the region says how far the drain is, so that a crash repeats
+ * this step only. 0, or -PE_IO (then the drain is given up and the log kept).
+ */
+int64_t drain_step(void);
+
+/* Write everything committed back and make it durable, in this transaction. 0 or -PE_IO (then the log is kept). */
 int64_t drain_all(void);
 
 /* The same, and the superblock says cleanly unmounted if it did before. */

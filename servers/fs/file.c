@@ -131,7 +131,7 @@ static int64_t write_piece(uint32_t number, uint64_t offset, const uint8_t *from
         }
         frame = cache_get(block_unit((uint32_t)block));
         if (frame >= 0 && block_touch((uint32_t)frame, (uint32_t)block, place, piece, BLOCK_DATA) < 0) {
-            return -PE_NOMEM;
+            return -(int64_t)fs.transaction.failure;
         }
     }
     if (frame < 0) {

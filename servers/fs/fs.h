@@ -57,7 +57,7 @@
 /* Room for a path whose symbolic links have been replaced by their targets. */
 #define PATH_ROOM         (32 * 1024)
 
-/* Internal result: nothing was done yet; write the log back, then run the request again. */
+/* Internal result: take everything back and write the log back first, then run the request again. */
 #define FS_DRAIN_FIRST    (-4096)
 
 /* Codes of fs_panic, as the fault record shows them. */
@@ -147,7 +147,7 @@ struct transaction {
     uint32_t located_block;
     uint32_t located_offset;
     uint32_t failure;      /* what made block_edit fail: a PE_*, or 0 */
-    uint32_t attempt;      /* 0, or 1 when it runs again after a drain */
+    uint32_t refused;      /* 1 if nothing can be changed: the log is full and cannot be written back */
     struct touch touch[TOUCH_MAXIMUM];
 };
 
@@ -163,6 +163,9 @@ struct log_node {
 struct log_index {
     uint32_t nodes;
     uint32_t metadata_nodes;
+    uint64_t ordered_batch; /* fs_scratch.order holds the nodes of one kind of this batch - 1, 0 if of none */
+    uint32_t ordered_kind;
+    uint32_t ordered_count;
     uint16_t bucket[LOG_BUCKETS]; /* node + 1 */
 };
 

@@ -161,9 +161,8 @@ static int64_t overlay_superblock(const struct journal *journal, uint8_t *bytes)
     return 0;
 }
 
-/* The block of one tag, as it goes into the journal or to its place. */
-static int64_t put_target(const struct journal *journal, struct writer *writer, uint32_t tag, uint32_t place,
-                          bool escape)
+/* The block of one tag, as it goes into the journal. */
+static int64_t put_target(const struct journal *journal, struct writer *writer, uint32_t tag, uint32_t place)
 {
     uint32_t block = target(journal, tag);
     uint8_t *bytes = writer_next(writer, place);
@@ -180,35 +179,53 @@ static int64_t put_target(const struct journal *journal, struct writer *writer, 
     if (memcmp(bytes, cached, fs.volume.block_bytes) != 0) {
         fs_panic(FS_PANIC_CHECK);
     }
-    if (escape && *(uint32_t *)bytes == big_endian(JBD2_MAGIC)) {
+    if (*(uint32_t *)bytes == big_endian(JBD2_MAGIC)) {
         *(uint32_t *)bytes = 0;
     }
     return 0;
 }
 
-/* The journal's own blocks. */
-static int64_t write_journal(const struct journal *journal)
+/* The logical blocks of the range that hold descriptor and blocks of tags tag..last-1, of which the first is `logical`. */
+static int64_t write_group(const struct journal *journal, struct writer *writer, uint32_t tag, uint32_t last,
+                           uint32_t logical, uint32_t first, uint32_t end)
+{
+    if (logical >= first && logical < end &&
+        put_descriptor(journal, writer_next(writer, journal->place[logical]), tag, last) < 0) {
+        return -PE_IO;
+    }
+    logical++;
+    for (; tag < last; tag++, logical++) {
+        if (logical >= first && logical < end && put_target(journal, writer, tag, journal->place[logical]) < 0) {
+            return -PE_IO;
+        }
+    }
+    return 0;
+}
+
+/* The journal's own blocks first..end-1. */
+static int64_t write_journal(const struct journal *journal, uint32_t first, uint32_t end)
 {
     struct writer writer = {0, 0, 0};
     uint32_t logical = 0;
 
-    put_superblock(journal, writer_next(&writer, journal->place[logical++]));
+    if (first == 0) {
+        put_superblock(journal, writer_next(&writer, journal->place[0]));
+    }
+    logical++;
     for (uint32_t tag = 0; tag < journal->tags; tag += journal->tags_per_descriptor) {
         uint32_t last = tag + journal->tags_per_descriptor < journal->tags ? tag + journal->tags_per_descriptor
                                                                             : journal->tags;
 
-        if (put_descriptor(journal, writer_next(&writer, journal->place[logical++]), tag, last) < 0) {
+        if (write_group(journal, &writer, tag, last, logical, first, end) < 0) {
             return -PE_IO;
         }
-        for (uint32_t index = tag; index < last; index++) {
-            if (put_target(journal, &writer, index, journal->place[logical++], true) < 0) {
-                return -PE_IO;
-            }
-        }
+        logical += 1 + last - tag;
     }
-    header(writer_next(&writer, journal->place[logical++]), JBD2_COMMIT, journal->sequence);
-    if (logical != journal->blocks) {
+    if (logical + 1 != journal->blocks) {
         fs_panic(FS_PANIC_CHECK);
+    }
+    if (end == journal->blocks) {
+        header(writer_next(&writer, journal->place[logical]), JBD2_COMMIT, journal->sequence);
     }
     return writer_finish(&writer);
 }
@@ -245,54 +262,61 @@ static int64_t write_map(const struct journal *journal)
     return writer_finish(&writer);
 }
 
-/* The one commit point: the superblock with or without the journal. */
-static int64_t write_superblock(const struct journal *journal, bool pending)
+/* The one commit point: the superblock that says where the journal is. */
+static int64_t write_superblock(const struct journal *journal)
 {
     struct ext2_superblock *superblock = (struct ext2_superblock *)fs_scratch.staging;
     const uint32_t *place = journal->place + journal->blocks;
 
     memcpy(superblock, journal->superblock, sizeof(*superblock));
-    if (pending) {
-        superblock->feature_compatible |= EXT2_COMPATIBLE_JOURNAL;
-        superblock->feature_incompatible |= EXT2_INCOMPATIBLE_RECOVER;
-        superblock->journal_inode = EXT2_JOURNAL_INODE;
-        superblock->journal_backup_type = EXT2_BACKUP_BLOCKS;
-        memset(superblock->journal_blocks, 0, sizeof(superblock->journal_blocks));
-        for (uint32_t logical = 0; logical < EXT2_DIRECT_BLOCKS; logical++) {
-            superblock->journal_blocks[logical] = mapped(journal, logical);
-        }
-        superblock->journal_blocks[EXT2_DIRECT_BLOCKS] = place[0];
-        superblock->journal_blocks[EXT2_DIRECT_BLOCKS + 1] = journal->map_blocks > 1 ? place[1] : 0;
-        superblock->journal_blocks[16] = JBD2_BLOCKS_MINIMUM << fs.volume.block_shift;
+    superblock->feature_compatible |= EXT2_COMPATIBLE_JOURNAL;
+    superblock->feature_incompatible |= EXT2_INCOMPATIBLE_RECOVER;
+    superblock->journal_inode = EXT2_JOURNAL_INODE;
+    superblock->journal_backup_type = EXT2_BACKUP_BLOCKS;
+    memset(superblock->journal_blocks, 0, sizeof(superblock->journal_blocks));
+    for (uint32_t logical = 0; logical < EXT2_DIRECT_BLOCKS; logical++) {
+        superblock->journal_blocks[logical] = mapped(journal, logical);
     }
+    superblock->journal_blocks[EXT2_DIRECT_BLOCKS] = place[0];
+    superblock->journal_blocks[EXT2_DIRECT_BLOCKS + 1] = journal->map_blocks > 1 ? place[1] : 0;
+    superblock->journal_blocks[16] = JBD2_BLOCKS_MINIMUM << fs.volume.block_shift;
     return device_write(EXT2_SUPERBLOCK_OFFSET / 512, EXT2_SUPERBLOCK_BYTES / 512, superblock);
 }
 
-/* All but the superblock to their places. */
-static int64_t write_in_place(const struct journal *journal)
+void journal_remove(struct ext2_superblock *superblock)
 {
-    struct writer writer = {0, 0, 0};
-
-    for (uint32_t tag = 0; tag < journal->count; tag++) {
-        if (put_target(journal, &writer, tag, target(journal, tag), false) < 0) {
-            return -PE_IO;
-        }
-    }
-    return writer_finish(&writer);
+    superblock->feature_compatible &= ~(uint32_t)EXT2_COMPATIBLE_JOURNAL;
+    superblock->feature_incompatible &= ~(uint32_t)EXT2_INCOMPATIBLE_RECOVER;
+    superblock->journal_inode = 0;
+    superblock->journal_backup_type = 0;
+    memset(superblock->journal_blocks, 0, sizeof(superblock->journal_blocks));
 }
 
-int64_t journal_write(const uint16_t *order, uint32_t count, const struct ext2_superblock *superblock)
+int64_t journal_blocks(const uint16_t *order, uint32_t count)
+{
+    struct journal journal = {.order = order, .count = count};
+    int64_t result = plan(&journal);
+
+    return result < 0 ? result : (int64_t)journal.blocks;
+}
+
+int64_t journal_write(const uint16_t *order, uint32_t count, const struct ext2_superblock *superblock, uint32_t first,
+                      uint32_t end)
+{
+    struct journal journal = {.order = order, .count = count, .superblock = superblock};
+    int64_t result = plan(&journal);
+
+    return result < 0 ? -PE_IO : write_journal(&journal, first, end);
+}
+
+int64_t journal_announce(const uint16_t *order, uint32_t count, const struct ext2_superblock *superblock)
 {
     struct journal journal = {.order = order, .count = count, .superblock = superblock};
     int64_t result = plan(&journal);
     int64_t frame;
 
-    if (result < 0) {
-        return result;
-    }
-    if (write_journal(&journal) < 0 || write_map(&journal) < 0 || device_flush() < 0 ||
-        write_superblock(&journal, true) < 0 || device_flush() < 0 || write_in_place(&journal) < 0 ||
-        device_flush() < 0 || write_superblock(&journal, false) < 0) {
+    if (result < 0 || write_map(&journal) < 0 || device_flush() < 0 || write_superblock(&journal) < 0 ||
+        device_flush() < 0) {
         return -PE_IO;
     }
     frame = cache_peek(0);

@@ -17,10 +17,21 @@
 #include "fs.h"
 
 /*
- * Write the metadata blocks of the nodes order[0..count-1] (ascending by block) and the superblock image `superblock`, all
- * or nothing. 0, or -PE_IO; -PE_NOSPC if there are too few free blocks for a journal (nothing was written then).
+ * The journal of the metadata blocks of the nodes order[0..count-1] (ascending by block) and the superblock takes so many
+ * blocks; -PE_NOSPC if there are too few free ones, or -PE_IO. As long as the batch does not grow the answer and the
+ * places stay the same.
  */
-int64_t journal_write(const uint16_t *order, uint32_t count, const struct ext2_superblock *superblock);
+int64_t journal_blocks(const uint16_t *order, uint32_t count);
+
+/* Write blocks first..end-1 of it. 0 or -PE_IO. */
+int64_t journal_write(const uint16_t *order, uint32_t count, const struct ext2_superblock *superblock, uint32_t first,
+                      uint32_t end);
+
+/* All of it is written: announce it in the superblock. From here on the batch is safe from a power cut. 0 or -PE_IO. */
+int64_t journal_announce(const uint16_t *order, uint32_t count, const struct ext2_superblock *superblock);
+
+/* Take out of a superblock what announces the journal. */
+void journal_remove(struct ext2_superblock *superblock);
 
 /* Whether the superblock names a journal of ours that waits for its replay. */
 bool journal_is_pending(const struct ext2_superblock *superblock);

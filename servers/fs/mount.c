@@ -42,43 +42,30 @@ void region_seal(void)
     region->check = region_check(region);
 }
 
-/* Inodes that are open and have no names: nobody comes back for them. */
+/* Release one inode that is open and has no names: nobody comes back for it. 1, 0 if there is none, or an error. */
 static int64_t release_nameless(void)
 {
     for (uint32_t place = 0; place < OPEN_ENTRIES; place++) {
         uint32_t number = fs.open.entry[place].inode;
         const struct ext2_inode *inode = number == 0 ? NULL : inode_view(number);
-        int64_t result = 0;
 
         if (inode != NULL && inode->links == 0 && inode_is_allocated(number) == 1) {
-            result = inode_release(number);
-        }
-        if (result == 0) {
-            result = release_finish(0);
-        }
-        if (result < 0) {
-            return result;
+            int64_t result = inode_release(number);
+
+            return result < 0 ? result : 1;
         }
     }
     return 0;
 }
 
-/*
- * What this writes to the disk is not committed yet, unlike at any other time; should the incarnation end before it is, the
- * call runs again and finds the work done.
- */
 int64_t op_unmount(struct request *request)
 {
-    int64_t result = release_finish(0);
+    int64_t result = fs.volume.read_only ? 0 : release_nameless();
 
     (void)request;
-    if (result == 0 && !fs.volume.read_only) {
-        result = release_nameless();
+    if (result != 0) {
+        return result < 0 ? result : SERVICE_AGAIN;
     }
-    if (result < 0) {
-        return result;
-    }
-    transaction_commit();
     result = drain_for_unmount();
     if (result == 0) {
         fs_region()->stage = STAGE_UNMOUNTED;

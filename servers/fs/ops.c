@@ -3,8 +3,9 @@
  * One call: room in the log, the operation, then commit or abort.
  *
  * Rule: before an operation there is room in the log for the largest transaction, so that nothing can fail once it has
- * succeeded. If it finds that it first needs what the batch has freed, everything is taken back, the batch is written
- * to the disk, and it runs again: once.
+ * succeeded. What has to come first (writing the log back when it is full, or when the operation needs what the batch
+ * has freed; freeing the rest of a large file) is a transaction of its own: it commits, and the request comes again. So only
+ * committed records are ever written to the disk, and a long call makes progress however often the server dies.
  */
 #include "ops.h"
 
@@ -15,48 +16,45 @@
 #include "transaction.h"
 #include "volume.h"
 
-#define CHANGES 1 /* changes the disk whenever it succeeds: refused on a read-only volume */
-#define ALONE   2 /* writes the log back itself: nothing may be appended to it before in this call */
-
 struct operation {
     int64_t (*run)(struct request *request);
-    uint32_t flags;
+    bool changes; /* whenever it succeeds: refused on a read-only volume */
 };
 
 static const struct operation operations[FS_OPERATIONS] = {
-    [FS_OPEN] = {op_open, 0},
-    [FS_CLOSE] = {op_close, 0},
-    [FS_READ] = {op_read, 0},
-    [FS_WRITE] = {op_write, 0},
-    [FS_PREAD] = {op_pread, 0},
-    [FS_PWRITE] = {op_pwrite, 0},
-    [FS_SEEK] = {op_seek, 0},
-    [FS_STAT] = {op_stat, 0},
-    [FS_FSTAT] = {op_fstat, 0},
-    [FS_ACCESS] = {op_access, 0},
-    [FS_UNLINK] = {op_unlink, CHANGES},
-    [FS_RMDIR] = {op_rmdir, CHANGES},
-    [FS_MKDIR] = {op_mkdir, 0},
-    [FS_LINK] = {op_link, 0},
-    [FS_SYMLINK] = {op_symlink, 0},
-    [FS_READLINK] = {op_readlink, 0},
-    [FS_RENAME] = {op_rename, CHANGES},
-    [FS_TRUNCATE] = {op_truncate, CHANGES},
-    [FS_FTRUNCATE] = {op_ftruncate, CHANGES},
-    [FS_FSYNC] = {op_fsync, ALONE},
-    [FS_SYNC] = {op_sync, ALONE},
-    [FS_CHMOD] = {op_chmod, CHANGES},
-    [FS_FCHMOD] = {op_fchmod, CHANGES},
-    [FS_CHOWN] = {op_chown, CHANGES},
-    [FS_FCHOWN] = {op_fchown, CHANGES},
-    [FS_UTIME] = {op_utime, CHANGES},
-    [FS_READDIR] = {op_readdir, 0},
-    [FS_CHDIR] = {op_chdir, 0},
-    [FS_FCHDIR] = {op_fchdir, 0},
-    [FS_GETCWD] = {op_getcwd, 0},
-    [FS_STATFS] = {op_statfs, 0},
-    [FS_UNMOUNT] = {op_unmount, ALONE},
-    [FS_AUDIT] = {op_audit, ALONE},
+    [FS_OPEN] = {op_open, false},
+    [FS_CLOSE] = {op_close, false},
+    [FS_READ] = {op_read, false},
+    [FS_WRITE] = {op_write, false},
+    [FS_PREAD] = {op_pread, false},
+    [FS_PWRITE] = {op_pwrite, false},
+    [FS_SEEK] = {op_seek, false},
+    [FS_STAT] = {op_stat, false},
+    [FS_FSTAT] = {op_fstat, false},
+    [FS_ACCESS] = {op_access, false},
+    [FS_UNLINK] = {op_unlink, true},
+    [FS_RMDIR] = {op_rmdir, true},
+    [FS_MKDIR] = {op_mkdir, false},
+    [FS_LINK] = {op_link, false},
+    [FS_SYMLINK] = {op_symlink, false},
+    [FS_READLINK] = {op_readlink, false},
+    [FS_RENAME] = {op_rename, true},
+    [FS_TRUNCATE] = {op_truncate, true},
+    [FS_FTRUNCATE] = {op_ftruncate, true},
+    [FS_FSYNC] = {op_fsync, false},
+    [FS_SYNC] = {op_sync, false},
+    [FS_CHMOD] = {op_chmod, true},
+    [FS_FCHMOD] = {op_fchmod, true},
+    [FS_CHOWN] = {op_chown, true},
+    [FS_FCHOWN] = {op_fchown, true},
+    [FS_UTIME] = {op_utime, true},
+    [FS_READDIR] = {op_readdir, false},
+    [FS_CHDIR] = {op_chdir, false},
+    [FS_FCHDIR] = {op_fchdir, false},
+    [FS_GETCWD] = {op_getcwd, false},
+    [FS_STATFS] = {op_statfs, false},
+    [FS_UNMOUNT] = {op_unmount, false},
+    [FS_AUDIT] = {op_audit, false},
 };
 
 /* Our own long-lived state must be as we left it. */
@@ -70,12 +68,11 @@ static void check_own_state(void)
     }
 }
 
-/* Go on freeing what an earlier call left over, as a transaction of its own. */
+/*
+ * Go on freeing what an earlier call left over. What cannot be freed (the disk is damaged there) is given up.
+ */
 static void continue_release(void)
 {
-    if (fs_region()->release_inode == 0 || !log_has_room()) {
-        return;
-    }
     transaction_begin();
     if (release_step() < 0) {
         server_log("inode %u cannot be freed; run e2fsck", fs_region()->release_inode);
@@ -85,34 +82,42 @@ static void continue_release(void)
     transaction_commit();
 }
 
-/* Run the operation once, with room for what it may change. */
-static int64_t attempt(const struct operation *operation, struct request *request, uint32_t number)
+/*
+ * One step of writing the log back, as a transaction of its own; without a disk to write to go on as long as nothing is
+ * changed.
+ */
+static int64_t write_back(bool needed)
 {
-    if (!log_has_room() && drain_all() < 0) {
-        return -PE_IO;
+    if (!drain_is_running()) {
+        drain_begin();
     }
-    transaction_begin();
-    fs.transaction.attempt = number;
-    return operation->run(request);
+    if (drain_step() == 0) {
+        return SERVICE_AGAIN;
+    }
+    return needed ? -PE_IO : 0;
 }
 
 static int64_t run(const struct operation *operation, struct request *request)
 {
-    int64_t result = attempt(operation, request, 0);
+    int64_t result = 0;
 
-    if (result == FS_DRAIN_FIRST) {
-        transaction_abort();
-        if (drain_all() < 0) {
-            return -PE_IO;
-        }
-        result = attempt(operation, request, 1);
+    if (drain_is_running() || !log_has_room()) {
+        result = write_back(false);
+    } else if (fs_region()->release_inode != 0) {
+        continue_release();
+        result = SERVICE_AGAIN;
     }
-    if (result < 0) {
+    if (result != 0) {
+        return result;
+    }
+    transaction_begin();
+    result = operation->run(request);
+    if (result < 0 && result != SERVICE_AGAIN) {
         transaction_abort();
         request->reply_bytes = 0;
     }
     transaction_commit();
-    return result;
+    return result == FS_DRAIN_FIRST ? write_back(true) : result;
 }
 
 int64_t service_call(struct request *request)
@@ -128,11 +133,8 @@ int64_t service_call(struct request *request)
     }
     check_own_state();
     fs.statistics.calls++;
-    if (operation->flags & CHANGES && fs.volume.read_only) {
+    if (operation->changes && fs.volume.read_only) {
         return -PE_ROFS;
-    }
-    if (!(operation->flags & ALONE)) {
-        continue_release();
     }
     result = run(operation, request);
     if (region_check(fs_region()) != fs_region()->check) {

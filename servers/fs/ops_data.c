@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading, writing, truncating, making durable (ops.h). */
-#include "drain.h"
 #include "file.h"
 #include "inode.h"
 #include "ops.h"
+#include "log.h"
 #include "state.h"
 
 /* Where the data of a READ or WRITE is: the lent pages, or the message page. NULL if `count` does not fit there. */
@@ -171,13 +171,19 @@ int64_t op_ftruncate(struct request *request)
     return truncate_inode(handle->inode, request->words[1]);
 }
 
+/* Everything committed up to here goes to the disk. */
+static int64_t sync_log(void)
+{
+    return log_is_empty() ? 0 : FS_DRAIN_FIRST;
+}
+
 int64_t op_fsync(struct request *request)
 {
-    return handle_view(request->words[0]) == NULL ? -PE_BADF : drain_all();
+    return handle_view(request->words[0]) == NULL ? -PE_BADF : sync_log();
 }
 
 int64_t op_sync(struct request *request)
 {
     (void)request;
-    return drain_all();
+    return sync_log();
 }

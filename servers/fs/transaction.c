@@ -18,6 +18,7 @@ void transaction_begin(void)
     transaction->release_size = fs_region()->release_size;
     transaction->located_inode = 0;
     transaction->failure = 0;
+    transaction->refused = !log_has_room();
 }
 
 const void *block_view(uint32_t block, uint32_t offset, uint32_t bytes)
@@ -65,6 +66,10 @@ int64_t block_touch(uint32_t frame, uint32_t block, uint32_t offset, uint32_t by
         touch->high = (uint16_t)(high > touch->high ? high : touch->high);
         touch->kind |= kind;
         return 0;
+    }
+    if (transaction->refused) {
+        transaction->failure = PE_IO;
+        return -PE_IO;
     }
     if (transaction->count == TOUCH_MAXIMUM || transaction->bytes + fs.volume.block_bytes > TOUCH_BYTES) {
         transaction->failure = PE_NOMEM;
@@ -121,7 +126,7 @@ int64_t block_replace(uint32_t block, uint32_t kind)
         if (fs_scratch.frame[frame].touch == 0) {
             cache_drop((uint32_t)frame); /* its contents may be nobody's */
         }
-        return -PE_NOMEM;
+        return -(int64_t)fs.transaction.failure;
     }
     return frame;
 }
