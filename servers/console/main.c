@@ -20,6 +20,8 @@ void service_start_fresh(void)
 {
     console_region()->magic = CONSOLE_MAGIC;
     console_find_devices();
+    input_drain(); /* what was sent before the UART was set up */
+    console_set_up_devices();
 }
 
 void service_event(uint64_t bits)

@@ -42,8 +42,14 @@ void console_find_devices(void)
     console.terminal = !option_is("console", "framed");
     console.columns = option_size("columns", COLUMNS_DEFAULT);
     console.rows = option_size("rows", ROWS_DEFAULT);
-    uart_start(&console.first, SLOT_IOPORT, COM1_PORT, true);
-    uart_start(&console.second, SLOT_IOPORT + 1, COM2_PORT, false);
+    uart_find(&console.first, SLOT_IOPORT, COM1_PORT);
+    uart_find(&console.second, SLOT_IOPORT + 1, COM2_PORT);
+}
+
+void console_set_up_devices(void)
+{
+    uart_set_up(&console.first, true);
+    uart_set_up(&console.second, false);
     /*
      * Level-triggered, so that a byte that comes while the line is masked is not missed. PD_BUSY: an earlier incarnation
      * has bound it. PD_BAD_CAPABILITY: no such line, then nothing is ever received.

@@ -68,7 +68,10 @@ static inline struct console_region *console_region(void)
     return server_region();
 }
 
-/* Read the options, set up the UARTs, take the interrupt. For every start. */
+/* Read the options, find the UARTs. For every start. */
 void console_find_devices(void);
+
+/* Set up the UARTs, take the interrupt. For every start, after console_find_devices. */
+void console_set_up_devices(void);
 
 #endif

@@ -45,7 +45,7 @@ static void port_out(const struct uart *uart, uint16_t offset, uint8_t value)
     }
 }
 
-void uart_start(struct uart *uart, uint32_t slot, uint16_t first_port, bool receive_interrupts)
+void uart_find(struct uart *uart, uint32_t slot, uint16_t first_port)
 {
     uint64_t type, rights, badge;
 
@@ -56,10 +56,14 @@ void uart_start(struct uart *uart, uint32_t slot, uint16_t first_port, bool rece
         return;
     }
     port_out(uart, UART_SCRATCH, SCRATCH_PATTERN);
-    if (port_in(uart, UART_SCRATCH) != SCRATCH_PATTERN) {
+    uart->present = port_in(uart, UART_SCRATCH) == SCRATCH_PATTERN;
+}
+
+void uart_set_up(const struct uart *uart, bool receive_interrupts)
+{
+    if (!uart->present) {
         return;
     }
-    uart->present = true;
     port_out(uart, UART_INTERRUPT_ENABLE, 0);
     port_out(uart, UART_LINE_CONTROL, LINE_DIVISOR_ACCESS);
     port_out(uart, UART_DATA, 1);

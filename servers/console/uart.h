@@ -2,8 +2,8 @@
 /*
  * A 16550 UART, reached through an IOPORT capability.
  *
- * Rule: nothing is assumed of its state but what uart_start made, and uart_start loses no byte that the far end sent before
- * (a restarted console goes on reading where the dead one stopped).
+ * Rule: nothing is assumed of its state but what uart_set_up made, and no byte that the far end has sent is lost: the FIFO
+ * is never cleared once it is on, and what came before it was on is taken first.
  */
 #ifndef SERVERS_CONSOLE_UART_H
 #define SERVERS_CONSOLE_UART_H
@@ -20,8 +20,14 @@ struct uart {
     bool present;
 };
 
-/* Find out whether it is there and set it up: 115200 baud, 8 bits, FIFO on, receive interrupts as asked. */
-void uart_start(struct uart *uart, uint32_t slot, uint16_t first_port, bool receive_interrupts);
+/* Find out whether it is there. */
+void uart_find(struct uart *uart, uint32_t slot, uint16_t first_port);
+
+/*
+ * Set it up: 115200 baud, 8 bits, FIFO on, receive interrupts as asked. At the first start a byte that has come already must
+ * have been taken: the FIFO begins empty.
+ */
+void uart_set_up(const struct uart *uart, bool receive_interrupts);
 
 /* Switch receive interrupts. */
 void uart_set_receive_interrupts(const struct uart *uart, bool enabled);

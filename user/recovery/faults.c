@@ -13,8 +13,8 @@
 
 #define ECHO SERVICE_NUMBER_ECHO
 #define ECHO0 SERVICE_NUMBER_ECHO0
-#define POISON_SAME 3       /* restarts until a request is poison: the same fault each time */
-#define POISON_DIFFERENT 16 /* and different ones */
+#define POISON_SAME 3        /* restarts until a request is poison: the same fault each time */
+#define POISON_DIFFERENT 256 /* and different ones */
 
 static const char *const kind_names[ECHO_FAULT_KINDS] = {
     [ECHO_FAULT_READ_NULL] = "read of address 0",
@@ -176,12 +176,14 @@ static void case_give_up(void)
     client_unbind(&bystander);
 }
 
-/* The client that leaves while its service is down takes its request along. */
+/* Clients that leave when the service has just died are gone when it is back. */
 static void case_unbind_of_the_dead(void)
 {
     static const uint32_t numbers[] = {ECHO};
+    uint64_t bindings;
 
     begin();
+    bindings = service_bindings(ECHO);
     both_go_on("before");
     for (unsigned round = 0; round < 20; round++) {
         struct client leaving = client_bind(ECHO);
@@ -191,6 +193,7 @@ static void case_unbind_of_the_dead(void)
         client_unbind(&leaving);
         both_go_on("after a client left");
     }
+    expect((int64_t)(service_bindings(ECHO) - bindings), 0, "bindings that were left behind");
     end();
 }
 

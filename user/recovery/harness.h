@@ -46,6 +46,8 @@ struct client {
 
 /* Become a client of service `number` once more; ends the program if that cannot be. */
 struct client client_bind(uint32_t number);
+
+/* Give the portal up, which ends the binding. */
 void client_unbind(struct client *client);
 
 /* Call with up to four words. Returns the kernel's status; the result words are in *call. */
@@ -59,9 +61,10 @@ void client_expect(const struct client *client, uint32_t operation, uint64_t wor
 /* The name of a service. */
 const char *service_name(uint32_t number);
 
-/* How often the service has been restarted; its stage. */
+/* How often the service has been restarted; its stage; its bindings. */
 uint64_t service_restarts(uint32_t number);
 uint64_t service_stage(uint32_t number);
+uint64_t service_bindings(uint32_t number);
 
 /* End the incarnation of a service from outside. */
 void service_crash(uint32_t number);
