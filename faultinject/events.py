@@ -51,6 +51,8 @@ class Events:
     #: In mode count: one for each of `recoveries`.
     recovery_counts: list[RecoveryCounts] = field(default_factory=list)
     verdict: tuple[int, int, int] | None = None
+    #: Hash of the disk at the verdict, by which its image is named.
+    disk: str | None = None
 
     @classmethod
     def read(cls, path: Path) -> Events:
@@ -68,6 +70,9 @@ class Events:
         if kind == "recovery":
             self.recoveries.append(Recovery.unpack(bytes.fromhex(rest)))
             return
+        if kind == "disk":
+            self.disk = rest
+            return
         numbers = [int(word, 0) for word in rest.split()]
         if kind == "crash":
             self.crashes.append(Crash(*numbers))
@@ -77,6 +82,10 @@ class Events:
             self.marks.append(Mark(*numbers))
         elif kind == "verdict":
             self.verdict = (numbers[0], numbers[1], numbers[2])
+
+    def recovered(self) -> int:
+        """Failures after which a new incarnation came up."""
+        return sum(recovery.t_ready != 0 for recovery in self.recoveries)
 
     def latencies(self) -> list[int]:
         """Of every recovery whose parked call was answered."""

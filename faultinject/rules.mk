@@ -9,4 +9,4 @@ ALL_TARGETS += $(FI_PLUGIN)
 
 $(FI_PLUGIN): $(wildcard faultinject/plugin/*.c) $(wildcard faultinject/plugin/*.h) mk/flags.mk
 	@mkdir -p $(@D)
-	$(call say,CC,$@) $(CC) $(FI_FLAGS) -shared -o $@ $(filter %.c,$^)
+	$(call say,CC,$@) $(CC) $(FI_FLAGS) -shared -o $@ $(filter %.c,$^) -lm

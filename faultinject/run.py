@@ -94,7 +94,7 @@ class Result:
         verdict = self.events.verdict
         return {"status": self.status, "program_status": self.program_status, "reason": self.reason,
                 "crashes": len(self.events.crashes),
-                "recoveries": sum(not recovery.superseded for recovery in self.events.recoveries),
+                "recoveries": self.events.recovered(),
                 "recovery_ns": quantiles(latencies),
                 "virtual_ns": verdict[2] if verdict else None,
                 "seconds": round(self.seconds, 3),

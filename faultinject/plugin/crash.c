@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Killing a service from outside, for ever. Distances are drawn uniformly from 1 to 2 x EVERY instructions of the
- * service in normal operation (its starts and recoveries do not count and are not hit). A kill is what a stray jump
- * does: execution goes on at an address, drawn anew each time, where nothing is mapped.
+ * Killing a service from outside, for ever. Distances are drawn from the exponential distribution with mean EVERY, in
+ * instructions of the service in normal operation (its starts and recoveries do not count and are not hit): every
+ * instruction is as likely to be hit as any other, and a request of any length gets through now and then. A kill is
+ * what a stray jump does: execution goes on at an address, drawn anew each time, where nothing is mapped.
  */
 #include "observe.h"
 #include "results.h"
 #include "service.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +40,9 @@ static uint64_t random_next(void)
 
 static void draw_next_kill(void)
 {
-    next_kill = executed + 1 + random_next() % (2 * every_instructions);
+    double share = (double)((random_next() >> 11) + 1) / (double)(1ull << 53); /* over 0, at most 1 */
+
+    next_kill = executed + 1 + (uint64_t)(-log(share) * (double)every_instructions);
 }
 
 bool crash_configure(const char *events_path, int service, uint64_t every, uint64_t seed)

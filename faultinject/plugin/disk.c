@@ -28,6 +28,11 @@ void disk_images_directory(const char *path)
     images_directory = path;
 }
 
+bool disk_saves_images(void)
+{
+    return images_directory != NULL;
+}
+
 void disk_known_hash(const char *hexadecimal)
 {
     known_hash_set = sscanf(hexadecimal, "%16lx%16lx", &known_hash[0], &known_hash[1]) == 2;

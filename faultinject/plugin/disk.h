@@ -9,6 +9,7 @@
 /* Where changed images are written (a directory), and the hash of the image that needs no copy; both may be unset. */
 void disk_images_directory(const char *path);
 void disk_known_hash(const char *hexadecimal);
+bool disk_saves_images(void);
 
 /* Learns from the log where the disk is. To be called before outputs are diverted. */
 void disk_locate(void);

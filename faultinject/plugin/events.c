@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The report of modes crash and count: one line an event, each written by one system call. */
+#include "disk.h"
 #include "observe.h"
 #include "results.h"
 
@@ -52,5 +53,11 @@ void events_write_recovery(const uint8_t *record)
 
 void events_write_verdict(uint64_t code, uint64_t detail)
 {
+    uint64_t hash[2];
+
+    if (disk_saves_images() && disk_hash(hash)) {
+        disk_save(hash);
+        events_write("disk %016lx%016lx\n", hash[0], hash[1]);
+    }
     events_write("verdict %lu %lu %ld\n", code, detail, machine_time());
 }

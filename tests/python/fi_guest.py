@@ -35,7 +35,7 @@ def build() -> tuple[Path, Path]:
     plugin = BUILD / "plugin.so"
     sources = sorted((ROOT / "faultinject" / "plugin").glob("*.c"))
     subprocess.run(["gcc", "-std=gnu17", "-O2", "-g", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror",
-                    "-shared", "-o", plugin, *sources], check=True, timeout=120)
+                    "-shared", "-o", plugin, *sources, "-lm"], check=True, timeout=120)
     return BUILD / "guest.elf", plugin
 
 
