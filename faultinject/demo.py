@@ -39,7 +39,7 @@ FILES_MOST, FILE_BYTES_MOST, TREE_BYTES_MOST = 240, 120_000, 5 << 20
 HOST_DIRECTORY = "host"
 CLIENTS = {"alpha": "writer", "beta": "renamer", "gamma": "directories", "delta": "reader"}
 #: Operations of each client for each hundred crashes, and the least at which requests make progress between them.
-OPERATIONS_PER_HUNDRED = 700
+OPERATIONS_PER_HUNDRED = 1400
 EVERY_LEAST = 60_000
 TIMEOUT_S = 300
 
@@ -178,7 +178,7 @@ def run(crashes: int, seed: int, directory: Path, console: Console) -> int:
                       f"and delete. First without crashes …", highlight=False)
         golden = run_golden(workbench, SERVICE)
         executed = Execution(golden.timeline, workbench.system.service_index(SERVICE)).instructions
-        every = max(executed * 10 // (crashes * 14), EVERY_LEAST)
+        every = max(executed * 10 // (crashes * 12), EVERY_LEAST)
         console.print(f"… and now {SERVICE} is killed every {every:,} instructions on average.", highlight=False)
         report, text, image = crash_run(workbench, every, seed)
         outcome = compare(report, text, image, golden, hashes)

@@ -22,11 +22,16 @@ static struct experiment_record *records;
 static uint8_t recovery_records[RECOVERIES_KEPT * RECOVERY_BYTES];
 static unsigned recovery_count;
 
+/* The file gets its name when its header is complete, for the harness may be waiting for it. */
 bool results_create(const char *path, unsigned experiments)
 {
+    char unfinished[4096];
     uint64_t first = sizeof(struct results_header) + (uint64_t)experiments * sizeof(struct experiment_record);
     uint64_t bytes = first + ARENA_BYTES_LEAST + (uint64_t)experiments * ARENA_BYTES_PER_EXPERIMENT;
-    int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int file;
+
+    snprintf(unfinished, sizeof(unfinished), "%s.new", path);
+    file = open(unfinished, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
     if (file < 0 || ftruncate(file, (off_t)bytes) != 0) {
         fprintf(stderr, "fault injection: cannot create %s: %m\n", path);
@@ -46,6 +51,10 @@ bool results_create(const char *path, unsigned experiments)
                                       .experiments = experiments,
                                       .arena_used = first,
                                       .file_bytes = bytes};
+    if (rename(unfinished, path) != 0) {
+        fprintf(stderr, "fault injection: cannot create %s: %m\n", path);
+        return false;
+    }
     return true;
 }
 
