@@ -6,7 +6,8 @@
  * end, Ctrl-U to the start, Ctrl-W the word before, Ctrl-L a clear screen, Ctrl-C another line, Tab completes, Ctrl-D on an
  * empty line ends the input.
  *
- * Rule: the terminal is raw only while a line is being edited. Every change draws the whole line again, in one write.
+ * Rule: the terminal is raw only while a line is being edited. A change anywhere but at the end draws the whole line again,
+ * in one write.
  */
 #include <stdio.h>
 #include <string.h>
@@ -122,16 +123,18 @@ static int read_key(void)
     return byte == KEY_ESCAPE ? read_sequence() : byte;
 }
 
-static void insert(struct editor *editor, const char *text, size_t bytes)
+/* Put text at the cursor: 1, or 0 if it does not fit. */
+static int insert(struct editor *editor, const char *text, size_t bytes)
 {
     if (editor->length + bytes >= LINE_BYTES) {
         emit_text("\a");
-        return;
+        return 0;
     }
     memmove(editor->line + editor->cursor + bytes, editor->line + editor->cursor, editor->length - editor->cursor);
     memcpy(editor->line + editor->cursor, text, bytes);
     editor->cursor += bytes;
     editor->length += bytes;
+    return 1;
 }
 
 /* Remove the bytes from `from` to `to`; the cursor goes to `from`. */
@@ -286,7 +289,11 @@ static int act(struct editor *editor, int key)
         if (key >= ' ' && key < 256 && key != KEY_DELETE_BACK) {
             char character = (char)key;
 
-            insert(editor, &character, 1);
+            if (insert(editor, &character, 1) && editor->cursor == editor->length) {
+                emit(&character, 1); /* typing at the end needs no new drawing */
+                flush();
+                return 0;
+            }
         } else {
             move_or_cut(editor, key);
         }
