@@ -2,7 +2,8 @@
 """Carrying bytes between the host's standard streams and the machine's two serial lines.
 
 Input is escaped so that an end of file can be told from data: DLE 'E' is the end, DLE DLE a literal DLE. Output is
-raw. The machine paces its input: nothing is read from stdin before the last piece was taken.
+raw. The machine paces its input: nothing is read from stdin before the last piece was taken, and nothing is sent before
+the kernel's log says that the console listens (a byte could be lost while it sets up its line).
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 DLE = b"\x10"
 END_OF_FILE = DLE + b"E"
 PIECE_BYTES = 65536
+LISTENING = b"console: ready"
+LISTENING_LIMIT_S = 10.0
 
 
 def escape(data: bytes) -> bytes:
@@ -39,6 +43,10 @@ class Link:
     """The host's ends of the two lines; `guest_descriptors` are for QEMU."""
 
     streams: Streams
+    #: The kernel's log; None: input is sent at once.
+    log: Path | None = None
+    _started_s: float = field(default_factory=time.monotonic)
+    _listening: bool = False
     _console: socket.socket = field(init=False)
     _error: socket.socket = field(init=False)
     _guest: list[socket.socket] = field(init=False)
@@ -81,7 +89,7 @@ class Link:
             if deadline is not None and time.monotonic() > deadline:
                 return False
             self._expect_writable(selector, outputs)
-            for key, events in selector.select(0.2):
+            for key, events in selector.select(0.2 if self._listening else 0.01):
                 if key.fileobj == stdin:
                     stdin = self._take_input(selector, stdin)
                 elif events & selectors.EVENT_WRITE:
@@ -109,8 +117,16 @@ class Link:
 
     def _expect_writable(self, selector: selectors.BaseSelector, outputs: dict[socket.socket, int]) -> None:
         if self._console in outputs:
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._pending else 0)
+            may_send = self._pending and self._is_listening()
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if may_send else 0)
             selector.modify(self._console, events)
+
+    def _is_listening(self) -> bool:
+        if not self._listening:
+            late = time.monotonic() - self._started_s > LISTENING_LIMIT_S
+            self._listening = (late or self.log is None
+                               or self.log.exists() and LISTENING in self.log.read_bytes())
+        return self._listening
 
     def _take_input(self, selector: selectors.BaseSelector, stdin: int) -> int | None:
         try:

@@ -168,7 +168,7 @@ def _run_in(directory: Path, request: Request, system: System, qemu: Qemu) -> Re
     _workload(request, directory).write_payload(payload)
     memory_mib = choose_memory(request.memory_mib, payload.stat().st_size)
     epoch = int(time.time()) if request.epoch_s is None else request.epoch_s
-    link = Link(request.streams)
+    link = Link(request.streams, log)
     console, error = link.guest_descriptors
     machine = Machine(system, qemu, memory_mib, payload, f"console=framed epoch={epoch} disk=ram", log,
                       f"socket,fd={console}", f"socket,fd={error}", memory if request.disk else None,

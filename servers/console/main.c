@@ -9,6 +9,9 @@
  * what a crash does to output is said in output.h. Options on the kernel's command line: console=framed (the far end is
  * a program: line.h) or console=tty, and the size of the terminal, columns=N rows=N.
  *
+ * Switching the UART's FIFO on clears it, so a byte that comes at that instant of the first start is lost; who sends by
+ * machine waits for `console: ready` in the kernel's log.
+ *
  * Rule: a READ is answered in the transaction that takes its bytes out of the region, at once or in an event.
  */
 #include "servers/common/server.h"
@@ -22,6 +25,7 @@ void service_start_fresh(void)
     console_find_devices();
     input_drain(); /* what was sent before the UART was set up */
     console_set_up_devices();
+    server_log("console: ready"); /* a program at the far end sends nothing before it sees this */
 }
 
 void service_event(uint64_t bits)

@@ -2,8 +2,8 @@
 /*
  * A 16550 UART, reached through an IOPORT capability.
  *
- * Rule: nothing is assumed of its state but what uart_set_up made, and no byte that the far end has sent is lost: the FIFO
- * is never cleared once it is on, and what came before it was on is taken first.
+ * Rule: nothing is assumed of its state but what uart_set_up made, and the FIFO is never
+ * cleared once it is on, so that a restart loses no byte.
  */
 #ifndef SERVERS_CONSOLE_UART_H
 #define SERVERS_CONSOLE_UART_H
@@ -24,8 +24,8 @@ struct uart {
 void uart_find(struct uart *uart, uint32_t slot, uint16_t first_port);
 
 /*
- * Set it up: 115200 baud, 8 bits, FIFO on, receive interrupts as asked. At the first start a byte that has come already must
- * have been taken: the FIFO begins empty.
+ * Set it up: 115200 baud, 8 bits, FIFO on, receive interrupts as asked. At the first start the
+ * FIFO begins empty: a byte that has come already must have been taken.
  */
 void uart_set_up(const struct uart *uart, bool receive_interrupts);
 

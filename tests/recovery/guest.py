@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from tools.bundle import pack
 ROOT = Path(__file__).resolve().parent.parent.parent
 KERNEL = Path(os.environ.get("PERDURE_KERNEL", ROOT / "build" / "perdure.elf"))
 DEADLINE_S = 240
+LISTENING = b"console: ready"
 FINISHED = "verdict finished code=0 detail=0"
 
 
@@ -57,10 +60,43 @@ def check_disk(path: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def feed(process: subprocess.Popen[bytes], log: Path, data: bytes) -> None:
+    """Gives the machine its input as soon as it listens."""
+    while process.poll() is None and not (log.exists() and LISTENING in log.read_bytes()):
+        time.sleep(0.01)
+    assert process.stdin
+    try:
+        process.stdin.write(data)
+        process.stdin.close()
+    except BrokenPipeError:
+        pass
+
+
+def read_all(process: subprocess.Popen[bytes], limit_s: float) -> bytes:
+    """All that the machine writes to COM1 until it ends."""
+    timer = threading.Timer(limit_s, kill, (process,))
+    timer.start()
+    assert process.stdout
+    output = process.stdout.read()
+    if not timer.is_alive():
+        output += b"\n(no end within the deadline)\n"
+    timer.cancel()
+    return output
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends QEMU if it is still there."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
 def boot(directory: Path, cases: list[str], *, machine: str = "microvm", options: str = "",
          entries: list[tuple[str, bytes]] | None = None, devices: list[str] | None = None,
          instruction_count: bool = True, send: bytes = b"") -> Outcome:
-    """Runs the cases. `send` goes to COM1 from the start; `entries` into the payload beside the session."""
+    """Runs the cases. `send` goes to COM1 when the console listens; `entries` into the payload beside the session."""
     session = " ".join(["recovery", "recovery", *cases]) + "\n"
     payload = directory / "payload"
     log = directory / "log"
@@ -76,10 +112,13 @@ def boot(directory: Path, cases: list[str], *, machine: str = "microvm", options
                *(devices or [])]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True)
+    sender = threading.Thread(target=feed, args=(process, log, send), daemon=True)
+    sender.start()
+    output = read_all(process, DEADLINE_S)
     try:
-        output, _ = process.communicate(send, timeout=DEADLINE_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        output += b"\n(no end within the deadline)\n"
-    return Outcome(process.returncode, log.read_text(errors="replace"), output.decode(errors="replace"))
+        process.wait(10)
+    finally:
+        kill(process)
+        sender.join()
+    return Outcome(process.returncode, log.read_text(errors="replace") if log.exists() else "",
+                   output.decode(errors="replace"))
