@@ -286,6 +286,13 @@ void drain_begin(void)
     enter(DRAIN_DATA);
 }
 
+void drain_replayed(void)
+{
+    if (drain_is_running()) {
+        enter(DRAIN_FINISH);
+    }
+}
+
 int64_t drain_step(void)
 {
     return step(false);

@@ -36,6 +36,9 @@ void drain_begin(void);
  */
 int64_t drain_step(void);
 
+/* The journal was found and replayed at a mount: if a drain is under way its batch is on the disk as a whole. */
+void drain_replayed(void);
+
 /* Write everything committed back and make it durable, in this transaction. 0 or -PE_IO (then the log is kept). */
 int64_t drain_all(void);
 

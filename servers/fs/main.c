@@ -53,8 +53,8 @@ static void give_back(uint32_t number)
     if (open_remove(number) != 0) {
         return;
     }
-    if (!log_has_room()) {
-        drain_all();
+    if (drain_is_running() || !log_has_room()) {
+        drain_all(); /* a batch does not grow while it is written back */
     }
     transaction_begin();
     inode = inode_view(number);

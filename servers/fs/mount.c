@@ -23,6 +23,10 @@ int64_t mount_volume(void)
     cache_reset();
     transaction_begin();
     result = volume_load();
+    if (result == 1) {
+        drain_replayed();
+        result = 0;
+    }
     if (result == 0) {
         cache_reset();
         log_rebuild();
@@ -65,6 +69,9 @@ int64_t op_unmount(struct request *request)
     (void)request;
     if (result != 0) {
         return result < 0 ? result : SERVICE_AGAIN;
+    }
+    if (!log_is_empty()) {
+        return FS_DRAIN_FIRST;
     }
     result = drain_for_unmount();
     if (result == 0) {

@@ -13,6 +13,7 @@
 #include "inode.h"
 #include "log.h"
 #include "mount.h"
+#include "state.h"
 #include "transaction.h"
 #include "volume.h"
 
@@ -135,6 +136,9 @@ int64_t service_call(struct request *request)
     fs.statistics.calls++;
     if (operation->changes && fs.volume.read_only) {
         return -PE_ROFS;
+    }
+    if (sync_view() != 0 && operation->run != op_fsync && operation->run != op_sync) {
+        sync_set(0);
     }
     result = run(operation, request);
     if (region_check(fs_region()) != fs_region()->check) {

@@ -171,10 +171,25 @@ int64_t op_ftruncate(struct request *request)
     return truncate_inode(handle->inode, request->words[1]);
 }
 
-/* Everything committed up to here goes to the disk. */
+/*
+ * Everything committed up to here goes to the disk: this batch. What others add to the next one meanwhile is not
+ * waited for, else a busy neighbour could keep a sync from ever ending.
+ */
 static int64_t sync_log(void)
 {
-    return log_is_empty() ? 0 : FS_DRAIN_FIRST;
+    uint32_t batch = (uint32_t)fs_region()->batch;
+    uint32_t waits_for = sync_view();
+
+    if (log_is_empty() || (waits_for != 0 && (int32_t)(batch - waits_for) >= 0)) {
+        if (waits_for != 0) {
+            sync_set(0);
+        }
+        return 0;
+    }
+    if (waits_for == 0) {
+        sync_set(batch + 1 != 0 ? batch + 1 : 1);
+    }
+    return FS_DRAIN_FIRST;
 }
 
 int64_t op_fsync(struct request *request)

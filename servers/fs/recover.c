@@ -26,9 +26,12 @@ void service_start_recovered(void)
     if (region_check(region) != region->check) {
         fs_panic(FS_PANIC_REGION);
     }
-    fs.mount_error = -PE_IO;
-    if (region->stage != STAGE_MOUNTED || mount_volume() < 0) {
+    fs.mount_error = region->stage == STAGE_MOUNTED ? 0 : -PE_IO;
+    if (region->stage != STAGE_MOUNTED) {
         return;
+    }
+    if (mount_volume() < 0) {
+        fs_panic(FS_PANIC_VOLUME); /* it was mounted: perhaps the disk answers the next incarnation */
     }
     for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK; index++) {
         if (binding.flags & BINDING_QUARANTINED || service_open_ssr(binding.binding) != PD_OK) {
@@ -43,6 +46,7 @@ void service_start_recovered(void)
         }
     }
     service_close_ssr();
+    region_seal();
 }
 
 /* Free counts of one group against its bitmaps. */

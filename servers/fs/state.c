@@ -123,6 +123,19 @@ uint32_t handle_close(uint32_t number)
     return inode;
 }
 
+uint32_t sync_view(void)
+{
+    return own_ssr()->sync_batch;
+}
+
+void sync_set(uint32_t batch)
+{
+    struct fs_ssr *ssr = checked_ssr();
+
+    ssr->sync_batch = batch;
+    seal_header(ssr);
+}
+
 uint32_t cwd_view(void)
 {
     uint32_t inode = checked_ssr()->cwd_inode;

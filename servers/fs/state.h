@@ -23,6 +23,13 @@ void handle_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t 
 void handle_move(uint32_t number, uint64_t offset);
 uint32_t handle_close(uint32_t number);
 
+/*
+ * The batch that a sync under way in the calling client waits for, 0 if none is. Every other operation of the client
+ * forgets it, so what a later sync finds is its own.
+ */
+uint32_t sync_view(void);
+void sync_set(uint32_t batch);
+
 /* The inode of the calling client's working directory. */
 uint32_t cwd_view(void);
 

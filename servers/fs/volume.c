@@ -190,7 +190,10 @@ int64_t volume_load(void)
     if (result == 0) {
         result = read_superblock();
     }
-    return result < 0 ? result : take_superblock(sectors, read_only);
+    if (result == 0) {
+        result = take_superblock(sectors, read_only);
+    }
+    return result < 0 ? result : 1;
 }
 
 const struct ext2_group *group_view(uint32_t group)

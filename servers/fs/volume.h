@@ -11,7 +11,10 @@
 #include "checksum.h"
 #include "fs.h"
 
-/* Read and check the superblock, past the cache; fill fs.volume. 0, or a negative PE_* after a line to the log. */
+/*
+ * Read and check the superblock, past the cache; fill fs.volume. A journal of ours is replayed first. 0, 1 if there was
+ * one, or a negative PE_* after a line to the log.
+ */
 int64_t volume_load(void);
 
 /*

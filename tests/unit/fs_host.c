@@ -37,6 +37,7 @@ static int64_t ssr_open = -1; /* client whose SSR is in the window */
 static sigjmp_buf crash_point;
 static volatile bool may_crash;
 static uint64_t calls_to_crash;
+static uint64_t blocks_to_crash;
 static volatile uint64_t steps_to_crash;
 static volatile bool stepping;
 
@@ -81,6 +82,27 @@ __attribute__((noreturn)) static void crash(void)
     siglongjmp(crash_point, 1);
 }
 
+__attribute__((no_sanitize_coverage)) static void set_trap_flag(bool on)
+{
+    if (on) {
+        __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" : : : "memory", "cc");
+    } else {
+        __asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
+    }
+}
+
+/* Called at each basic block of code that was compiled with -fsanitize-coverage=trace-pc. */
+void __sanitizer_cov_trace_pc(void);
+
+__attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc(void)
+{
+    if (may_crash && blocks_to_crash != 0 && --blocks_to_crash == 0) {
+        steps_to_crash = 1 + host_below(60);
+        stepping = true;
+        set_trap_flag(true);
+    }
+}
+
 static void on_trap(int signal, siginfo_t *info, void *context)
 {
     ucontext_t *machine = context;
@@ -96,15 +118,6 @@ static void on_trap(int signal, siginfo_t *info, void *context)
     }
 }
 
-static void set_trap_flag(bool on)
-{
-    if (on) {
-        __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" : : : "memory", "cc");
-    } else {
-        __asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
-    }
-}
-
 static uint64_t random_distance(uint64_t average)
 {
     return 1 + host_below(2 * average);
@@ -113,24 +126,18 @@ static uint64_t random_distance(uint64_t average)
 static void arm(void)
 {
     may_crash = true;
+    if (blocks_to_crash == 0 && host_plan.crash_every_blocks != 0) {
+        blocks_to_crash = random_distance(host_plan.crash_every_blocks);
+    }
     if (calls_to_crash == 0 && host_plan.crash_every_calls != 0) {
         calls_to_crash = random_distance(host_plan.crash_every_calls);
-    }
-    if (host_plan.crash_every_instructions != 0) {
-        if (steps_to_crash == 0) {
-            steps_to_crash = random_distance(host_plan.crash_every_instructions);
-        }
-        stepping = true;
-        set_trap_flag(true);
     }
 }
 
 static void disarm(void)
 {
     stepping = false;
-    if (host_plan.crash_every_instructions != 0) {
-        set_trap_flag(false);
-    }
+    set_trap_flag(false);
     may_crash = false;
 }
 
@@ -239,6 +246,7 @@ void host_restart(void)
     memset(&committed_region, 0, sizeof(committed_region));
     memset((void *)WINDOW_OUTBOX, 0x5a, OUTBOX_BYTES);
     calls_to_crash = 0;
+    blocks_to_crash = 0;
     steps_to_crash = 0;
     forget_memory();
     begin(-1);
@@ -287,6 +295,7 @@ int64_t host_call(uint32_t client, uint32_t operation, const uint64_t words[4], 
     assert(client < HOST_CLIENTS && message_bytes <= 4096 && lent_bytes <= 64 * 4096);
     bound[client] = true;
     host_counts.calls++;
+again:
     while (sigsetjmp(crash_point, 1) != 0) {
         attempts++;
         assert(attempts < 1000);
@@ -315,6 +324,10 @@ int64_t host_call(uint32_t client, uint32_t operation, const uint64_t words[4], 
     result = service_call(&request);
     disarm();
     commit();
+    if (result == SERVICE_AGAIN) {
+        attempts = 0;
+        goto again;
+    }
     memcpy(host_reply.word, request.reply, sizeof(host_reply.word));
     host_reply.bytes = request.reply_bytes;
     memcpy(host_reply.message, (void *)WINDOW_MESSAGE, request.reply_bytes);

@@ -6,7 +6,7 @@
  * that the server sees at its windows. A call that ends commits both; a crash throws the working copies and all of the
  * server's memory away (zeros and garbage), leaves the outbox as it is, recovers and runs the call again.
  *
- * Crashes come where the plan says: at the n-th call of the block service, or after the n-th instruction. A power cut
+ * Crashes come where the plan says: at a call of the block service, or after any instruction. A power cut
  * ends the run for good: what was written to the disk until then stays in the image.
  */
 #ifndef TESTS_FS_HOST_H
@@ -24,7 +24,8 @@
 /* What may go wrong, and what did. Zero means: nothing goes wrong. */
 struct host_plan {
     uint64_t crash_every_calls;        /* of the block service, on average */
-    uint64_t crash_every_instructions; /* on average; single-stepped */
+    uint64_t crash_every_blocks;       /* basic blocks, on average, and then some instructions further on, single-stepped;
+                                          for code compiled with -fsanitize-coverage=trace-pc */
     uint64_t power_cut_at_write;       /* the disk takes this many writes and no more */
     uint64_t disk_error_every;         /* a read or a write fails, on average */
     bool panics_allowed;               /* a panic of the server is a crash, not a failed test */
