@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""What the pages point at exists: files, make targets, commands of ./perdure, paths of the tree."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+TREE = ("abi", "bench", "boot", "docs", "faultinject", "kernel", "lib", "model", "recovery", "servers", "setup", "ssr",
+        "tests", "tools", "user")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    missing = [target for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+               if not (page.parent / target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.name.startswith("add-a-")],
+                         ids=lambda page: page.name)
+def test_paths_of_the_tree_exist(page: Path) -> None:
+    """In code spans. Pages that show how to add something name files that are not there yet."""
+    missing = []
+    for span in re.findall(r"`([^`\n]+)`", page.read_text()):
+        path = span.rstrip("/")
+        if path.split("/")[0] in TREE and re.fullmatch(r"[\w./-]+", path) and not (ROOT / path).exists():
+            missing.append(span)
+    assert missing == []
+
+
+def test_make_targets_that_pages_name_are_in_make_help() -> None:
+    listing = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    known = set(re.findall(r"^  (\S+)", listing, re.MULTILINE))
+    named = {target for page in PAGES for target in re.findall(r"(?:^    |`)make ([a-z-]+)", page.read_text(), re.MULTILINE)}
+    assert named and named <= known | {"unit-tests"}
+
+
+def test_commands_and_options_that_pages_name_are_in_the_help() -> None:
+    def help_of(*command: str) -> str:
+        return subprocess.run([sys.executable, ROOT / "perdure", *command, "--help"], capture_output=True, text=True,
+                              check=True).stdout
+
+    commands = set(re.findall(r"^  ([a-z]+)  ", help_of(), re.MULTILINE))
+    for page in PAGES:
+        for line in re.findall(r"\./perdure ([a-z].*)", page.read_text()):
+            words = line.split()
+            assert words[0].strip("`") in commands, f"{page.name}: {line}"
+            if words[0] == "campaign":
+                options = set(re.findall(r"(--[a-z]+)", line.split("`")[0]))
+                assert options <= set(re.findall(r"(--[a-z]+)", help_of("campaign"))), f"{page.name}: {line}"
