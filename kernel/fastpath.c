@@ -16,8 +16,15 @@
 /* The CPU's own data, addressed through %gs without a register. */
 #define CPU ((struct cpu __seg_gs *)0)
 
+/* Leave the kernel with a thread that is in a system call. Nothing on the kernel's stack is needed any more. */
+_Noreturn static inline void resume_syscall(struct thread *next)
+{
+    __asm__ volatile("jmp resume_syscall" : : "a"(next) : "memory");
+    __builtin_unreachable();
+}
+
 /* Hand the CPU over within the same scheduling context. */
-static inline struct thread *fast_switch(struct thread *self, struct thread *next)
+_Noreturn static inline void fast_switch(struct thread *self, struct thread *next)
 {
     struct sched_context *context = self->context;
     uint64_t root = next->domain->root;
@@ -27,7 +34,7 @@ static inline struct thread *fast_switch(struct thread *self, struct thread *nex
     CPU->current = next;
     CPU->root = root;
     cpu_write_cr3(root);
-    return next;
+    resume_syscall(next);
 }
 
 /* Commit a region that is the only one written: seal, publish and settle in one go. False: a range check failed. */
@@ -41,7 +48,7 @@ static inline bool commit_alone(struct ssr_memory *ssr)
         return false;
     sum = checksum(written, bytes);
     ssr->sum[working][0] = sum;
-    ssr->committed = (uint8_t)working;
+    ssr->committed = working;
     ssr_copy_page(ssr->page[committed][0], written, bytes);
     ssr->sum[committed][0] = sum;
     return true;
@@ -59,14 +66,17 @@ static inline bool commit_both(struct ssr_memory *ssr, struct ssr_memory *region
     return true;
 }
 
-/* A region that the fast path can take: none, or one page whose working copy is as the last commit left it. */
-static inline bool region_ready(const struct ssr *ssr)
+/* A region that the fast path can take: none, or one page whose working copy is as the last commit left it; *entry
+ * maps that copy. */
+static inline bool region_ready(const struct ssr *ssr, uint64_t *entry)
 {
     uint32_t working;
 
+    *entry = 0;
     if (!ssr)
         return true;
     working = ssr_working(&ssr->memory);
+    *entry = ssr->entry[working][0];
     return likely(ssr->memory.pages == 1) &&
            likely(checksum(ssr->memory.page[working][0], ssr->memory.page_bytes) == ssr->memory.sum[working][0]);
 }
@@ -81,19 +91,20 @@ static inline struct thread *call_fast(struct thread *self, struct portal *porta
 {
     struct service *service = portal->service;
     struct thread *worker = service->acceptor;
-    struct ssr *ssr = portal->ssr;
+    uint32_t binding = portal->binding;
+    uint64_t entry, region_entry;
 
-    if (unlikely(!worker || self->r8 | portal->gate) || !region_ready(ssr) || !region_ready(service->region))
+    if (unlikely(!worker || self->r8 | portal->gate) || !region_ready(portal->ssr, &entry) ||
+        !region_ready(service->region, &region_entry))
         return call_slow(self, portal);
 
-    if (ssr)
-        service->window[0] = ssr->entry[ssr_working(&ssr->memory)][0];
+    service->window[0] = entry;
     service->acceptor = NULL;
     service->attention = 0;
     service->used_ticks = 0;
     service->caller = self;
     service->portal = portal;
-    service->observed->serving_binding = portal->binding;
+    service->observed->serving_binding = binding;
     self->state = THREAD_CALLING;
     self->portal = portal;
     worker->state = THREAD_RUNNABLE;
@@ -103,10 +114,10 @@ static inline struct thread *call_fast(struct thread *self, struct portal *porta
     worker->rdx = self->rdx;
     worker->r10 = self->r10;
     worker->r8 = 0;
-    worker->r9 = selector >> INVOKE_OPERATION_SHIFT | (uint64_t)portal->binding << INVOKE_OPERATION_SHIFT;
+    worker->r9 = selector >> INVOKE_OPERATION_SHIFT | (uint64_t)binding << INVOKE_OPERATION_SHIFT;
     if (unlikely(CPU->fpu_enabled)) /* the caller's; a worker has none */
         sched_fpu_toggle();
-    return fast_switch(self, worker);
+    fast_switch(self, worker);
 }
 
 static inline struct thread *reply_fast(struct thread *self)
@@ -146,7 +157,7 @@ static inline struct thread *reply_fast(struct thread *self)
     caller->r10 = self->r10;
     if (CPU->fpu_owner == caller)
         sched_fpu_toggle();
-    return fast_switch(self, caller);
+    fast_switch(self, caller);
 }
 
 /* The one way in for both system calls: invoke, and reply when the top bit of rax is set. */
@@ -163,7 +174,7 @@ struct thread *syscall_dispatch(struct thread *self)
     selector = (selector & UINT32_MAX) >> INVOKE_OPERATION_SHIFT;
     if (selector == OBJECT_IDENTIFY && likely(capability->type != OBJECT_NONE)) {
         thread_result(self, PD_OK, capability->type, capability->rights, capability->badge);
-        return self;
+        resume_syscall(self);
     }
     return invoke_object(self, capability, selector);
 }

@@ -13,4 +13,4 @@ $(BUILD)/perdure.elf: $(KERNEL_OBJECTS) boot/kernel.ld
 
 # Entry and exit save and load every register of the thread, so the fast path has none to preserve; the CPU's own
 # data it addresses through %gs (a GNU extension).
-$(BUILD)/obj/kernel/kernel/fastpath.o: KERNEL_FLAGS += -std=gnu17 $(addprefix -fcall-used-,rbx r12 r13 r14 r15)
+$(BUILD)/obj/kernel/kernel/fastpath.o: KERNEL_FLAGS += -std=gnu17 -ffixed-rbp $(addprefix -fcall-used-,rbx r12 r13 r14 r15)

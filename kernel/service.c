@@ -29,7 +29,7 @@ struct ssr *ssr_create(struct domain *payer, uint32_t bytes, const struct ssr_la
 
     if (!ssr)
         return NULL;
-    ssr->memory.pages = (uint8_t)ssr_page_count(bytes);
+    ssr->memory.pages = ssr_page_count(bytes);
     for (uint32_t copy = 0; copy < 2; copy++) {
         for (uint32_t i = 0; i < ssr->memory.pages; i++) {
             uint64_t frame = frame_allocate_zeroed(payer);

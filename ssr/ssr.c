@@ -16,9 +16,9 @@ uint32_t ssr_page_bytes(uint32_t bytes)
 
 void ssr_initialise(struct ssr_memory *ssr, uint32_t bytes, const struct ssr_layout *layout)
 {
-    ssr->pages = (uint8_t)ssr_page_count(bytes);
-    ssr->page_bytes = (uint16_t)ssr_page_bytes(bytes);
-    ssr->bytes = (uint16_t)bytes;
+    ssr->pages = ssr_page_count(bytes);
+    ssr->page_bytes = ssr_page_bytes(bytes);
+    ssr->bytes = bytes;
     ssr->committed = 0;
     ssr->quarantined = 0;
     ssr->repairs = 0;
@@ -37,6 +37,26 @@ static bool range_valid(const struct ssr_range *range, uint32_t bytes)
            (range->count == 1 || range->stride % 8 == 0) && last + width <= bytes && range->minimum <= range->maximum;
 }
 
+/* The checks of those ranges that have one field, or of the others. */
+static void add_checks(struct ssr_layout *layout, const struct ssr_range *ranges, uint32_t count, bool singles)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ssr_range *range = &ranges[i];
+
+        if ((range->count == 1) != singles)
+            continue;
+        layout->checks[layout->count++] = (struct ssr_check){
+            .offset = range->offset & ~7u,
+            .count = range->count,
+            .stride = range->stride,
+            .shift = (uint8_t)(range->offset % 8 * 8),
+            .mask = range->width_bytes == 8 ? UINT64_MAX : (1ull << range->width_bytes * 8) - 1,
+            .minimum = range->minimum,
+            .span = range->maximum - range->minimum,
+        };
+    }
+}
+
 bool ssr_layout_set(struct ssr_layout *layout, const struct ssr_range *ranges, uint32_t count, uint32_t bytes)
 {
     uint32_t fields = 0;
@@ -48,20 +68,11 @@ bool ssr_layout_set(struct ssr_layout *layout, const struct ssr_range *ranges, u
     }
     if (count > SSR_RANGES_MAXIMUM || fields > SSR_RANGE_COUNT_MAXIMUM)
         return false;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct ssr_range *range = &ranges[i];
-
-        layout->checks[i] = (struct ssr_check){
-            .offset = range->offset & ~7u,
-            .count = range->count,
-            .stride = range->stride,
-            .shift = (uint8_t)(range->offset % 8 * 8),
-            .mask = range->width_bytes == 8 ? UINT64_MAX : (1ull << range->width_bytes * 8) - 1,
-            .minimum = range->minimum,
-            .span = range->maximum - range->minimum,
-        };
-    }
-    layout->count = count;
+    layout->count = 0;
+    add_checks(layout, ranges, count, true);
+    layout->singles_end = layout->checks + layout->count;
+    add_checks(layout, ranges, count, false);
+    layout->end = layout->checks + layout->count;
     return true;
 }
 

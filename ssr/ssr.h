@@ -40,9 +40,11 @@ struct ssr_check {
     uint64_t mask, minimum, span;
 };
 
-/* The layout's valid ranges; the table belongs to the service and outlives every region that refers to it. */
+/* The layout's valid ranges. It is not to be copied, since it points into itself; the table belongs to the service and outlives every region that refers to it. */
 struct ssr_layout {
     uint32_t count;
+    const struct ssr_check *singles_end; /* checks of one field come first and end here */
+    const struct ssr_check *end;
     struct ssr_check checks[SSR_RANGES_MAXIMUM];
 };
 
@@ -52,15 +54,15 @@ struct ssr_layout {
 bool ssr_layout_set(struct ssr_layout *layout, const struct ssr_range *ranges, uint32_t count, uint32_t bytes);
 
 struct ssr_memory {
-    uint8_t pages;
-    uint8_t committed;        /* 0 or 1: the copy that counts */
-    uint8_t quarantined;      /* LOST to its client; never opened again */
-    uint8_t repairs;          /* saturating count of copies repaired */
-    uint16_t page_bytes;      /* bytes in use on each page, a multiple of CHECKSUM_GRANULE */
-    uint16_t bytes;           /* size asked for; 16 KiB reads as 16384 */
+    uint32_t pages;
+    uint32_t committed;   /* 0 or 1: the copy that counts */
+    uint32_t page_bytes;  /* bytes in use on each page, a multiple of CHECKSUM_GRANULE */
+    uint32_t bytes;       /* size asked for */
+    uint8_t quarantined;  /* LOST to its client; never opened again */
+    uint8_t repairs;      /* saturating count of copies repaired */
     const struct ssr_layout *layout;
     uint64_t *page[2][SSR_MAX_PAGES];
-    uint32_t sum[2][SSR_MAX_PAGES];
+    uint64_t sum[2][SSR_MAX_PAGES]; /* 64 bits wide, so that all tables have one stride */
 };
 
 /* Bytes of each page that a region of `bytes` (1..SSR_BYTES_MAXIMUM) uses, and its pages. */
@@ -106,9 +108,15 @@ static inline bool ssr_ranges_hold(const struct ssr_memory *ssr, uint32_t copy, 
 /* The same for a region of one page. */
 static inline bool ssr_page_ranges_hold(const struct ssr_layout *layout, const uint64_t *page)
 {
-    const struct ssr_check *check = layout->checks, *end = check + layout->count;
+    const struct ssr_check *check = layout->checks;
 
-    for (; check != end; check++) {
+    for (; check != layout->singles_end; check++) {
+        uint64_t word = *(const uint64_t *)((uintptr_t)page + check->offset);
+
+        if (__builtin_expect((word >> check->shift & check->mask) - check->minimum > check->span, 0))
+            return false;
+    }
+    for (; check != layout->end; check++) {
         const uint64_t *word = page + check->offset / 8;
 
         for (uint32_t i = check->count; i; i--, word += check->stride / 8)

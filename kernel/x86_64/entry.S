@@ -76,6 +76,10 @@ resume:
         jz      idle
         cmpq    $0, THREAD_RESUME_ALL(%rax)
         jne     resume_all
+
+/* The same for a thread that is known to be in a system call: the fast path jumps here. */
+        .globl resume_syscall
+resume_syscall:
         movq    THREAD_RBX(%rax), %rbx
         movq    THREAD_RDX(%rax), %rdx
         movq    THREAD_RSI(%rax), %rsi

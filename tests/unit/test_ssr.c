@@ -86,7 +86,7 @@ START_TEST(sizes_take_whole_granules_and_pages)
     ck_assert_uint_eq(ssr_page_count(4097), 2);
     ck_assert_uint_eq(ssr_page_count(SSR_BYTES_MAXIMUM), SSR_MAX_PAGES);
     ck_assert_uint_eq(ssr_page_bytes(1), CHECKSUM_GRANULE);
-    ck_assert_uint_eq(ssr_page_bytes(129), 2 * CHECKSUM_GRANULE);
+    ck_assert_uint_eq(ssr_page_bytes(CHECKSUM_GRANULE + 1), 2 * CHECKSUM_GRANULE);
     ck_assert_uint_eq(ssr_page_bytes(5000), SSR_PAGE_BYTES);
 }
 END_TEST
@@ -347,12 +347,12 @@ END_TEST
 
 START_TEST(the_checksum_is_crc_32c)
 {
-    /* RFC 3720, appendix B.4, gives the CRC-32C of 32 bytes; these are of 128, by bitwise division. */
-    uint64_t words[16];
+    /* RFC 3720, appendix B.4, gives the CRC-32C of 32 bytes; these are of 256, by bitwise division. */
+    uint64_t words[CHECKSUM_GRANULE / 8];
     uint32_t expected = CHECKSUM_SEED;
     const uint8_t *bytes = (const uint8_t *)words;
 
-    for (unsigned i = 0; i < 16; i++)
+    for (unsigned i = 0; i < CHECKSUM_GRANULE / 8; i++)
         words[i] = 0x9e3779b97f4a7c15 * (i + 1);
     for (unsigned i = 0; i < sizeof(words); i++) {
         expected ^= bytes[i];
