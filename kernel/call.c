@@ -18,10 +18,15 @@ static uint64_t operation_of(const struct thread *caller)
     return (caller->rax & UINT32_MAX) >> INVOKE_OPERATION_SHIFT;
 }
 
+void address_space_changed(uint64_t root)
+{
+    if (cpu_local()->root == root)
+        cpu_local()->root = 0;
+}
+
 void window_changed(struct service *service)
 {
-    if (cpu_local()->root == service->domain->root)
-        cpu_local()->root = 0;
+    address_space_changed(service->domain->root);
 }
 
 /* ---- queueing ---- */
@@ -29,6 +34,7 @@ void window_changed(struct service *service)
 static void mark_queued(struct service *service, struct thread *caller)
 {
     caller->state = THREAD_QUEUED;
+    caller->portal->waiting++;
     object_hold(&caller->portal->object);
     service->attention |= ATTENTION_QUEUED;
 }
@@ -65,7 +71,58 @@ static void service_dequeue(struct service *service, struct thread *caller)
     *link = caller->queue_next;
     if (service->queue_tail == caller)
         service->queue_tail = previous;
+    caller->portal->waiting--;
     object_release(&caller->portal->object);
+}
+
+/* ---- deferred requests ---- */
+
+static void deferred_append(struct portal *portal, struct thread *caller)
+{
+    struct thread **link = &portal->deferred;
+
+    while (*link)
+        link = &(*link)->queue_next;
+    *link = caller;
+    caller->queue_next = NULL;
+    caller->state = THREAD_DEFERRED;
+    object_hold(&portal->object);
+}
+
+static void deferred_remove(struct portal *portal, struct thread *caller)
+{
+    struct service *service = portal->service;
+    struct thread **link = &portal->deferred;
+
+    while (*link != caller)
+        link = &(*link)->queue_next;
+    *link = caller->queue_next;
+    for (uint32_t i = 0; i < service->answer_count; i++)
+        if (service->answers[i].thread == caller)
+            service->answers[i].thread = NULL;
+    object_release(&portal->object);
+}
+
+static bool is_answered(const struct service *service, const struct thread *caller)
+{
+    for (uint32_t i = 0; i < service->answer_count; i++)
+        if (service->answers[i].thread == caller)
+            return true;
+    return false;
+}
+
+struct thread *deferred_request(const struct service *service, const struct portal *portal)
+{
+    struct thread *caller = portal->deferred;
+
+    while (caller && is_answered(service, caller))
+        caller = caller->queue_next;
+    return caller;
+}
+
+uint64_t portal_fate(const struct portal *portal)
+{
+    return portal->repeats ? FATE_UNKNOWN : FATE_NOT_DONE;
 }
 
 /* The caller with the highest priority; among equals the one that waits longest. */
@@ -86,9 +143,9 @@ void call_finish(struct thread *caller, int64_t status, uint64_t word0)
     if (caller->state == THREAD_QUEUED) {
         service_dequeue(portal->service, caller);
     } else if (caller->state == THREAD_DEFERRED) {
-        portal->deferred = NULL;
-        object_release(&portal->object);
+        deferred_remove(portal, caller);
     }
+    message_thaw(caller);
     thread_result(caller, status, word0, 0, 0);
     caller->r10 = 0;
     caller->r8 = 0;
@@ -117,8 +174,7 @@ void call_abandon(struct thread *caller)
     if (caller->state == THREAD_QUEUED) {
         service_dequeue(service, caller);
     } else if (caller->state == THREAD_DEFERRED) {
-        portal->deferred = NULL;
-        object_release(&portal->object);
+        deferred_remove(portal, caller);
     } else if (service->caller == caller) {
         service->caller = NULL;
         service->attention |= ATTENTION_NO_CALLER;
@@ -128,6 +184,15 @@ void call_abandon(struct thread *caller)
         service->traced = NULL;
         trace_end(service);
     }
+}
+
+/* Its own time helps whoever it works for, so that what is due next does not wait for another's budget or priority. */
+static void help_itself(struct service *service)
+{
+    if (service->stage != STAGE_RUNNING || service->context->thread)
+        return;
+    service->context->thread = service->worker;
+    sched_enqueue(service->context);
 }
 
 /* ---- beginning ---- */
@@ -165,17 +230,20 @@ static bool begin_call(struct service *service, struct thread *caller)
         status = transaction_begin(service, portal, caller);
     if (status != PD_OK) {
         caller->state = THREAD_RUNNABLE;
-        call_finish(caller, status, FATE_NOT_DONE);
+        call_finish(caller, status, portal_fate(portal));
         if (service->traced == caller) {
             service->traced = NULL;
             trace_end(service);
         }
         return false;
     }
-    if (message_bytes)
+    if (message_bytes) {
+        if (caller->domain->thread_count > 1)
+            message_freeze(caller);
         words_copy(worker->message, caller->message, (message_bytes + 7) / 8);
+    }
     service->caller = caller;
-    service->attention = attention_due(service) | (caller->r8 ? ATTENTION_TRANSFER : 0);
+    service->attention = attention_due(service) | (caller->r8 || service->large ? ATTENTION_TRANSFER : 0);
     if (service->tracing && service->traced == caller) {
         service->attention |= ATTENTION_TRACE;
         trace_current(service)->t_rerun = cpu_timestamp();
@@ -188,6 +256,8 @@ static bool begin_call(struct service *service, struct thread *caller)
     worker->r8 = caller->r8;
     worker->r9 = operation_of(caller) | (uint64_t)portal->binding << INVOKE_OPERATION_SHIFT;
     worker_deliver(service, caller->context, DELIVER_CALL);
+    if (service->pending_events || service->unbinding)
+        help_itself(service);
     return true;
 }
 
@@ -257,13 +327,20 @@ void service_next(struct service *service)
     service->attention = ATTENTION_NO_CALLER;
 }
 
+void service_due(struct service *service)
+{
+    if (service->acceptor) {
+        service_next(service);
+        return;
+    }
+    service->attention |= ATTENTION_QUEUED;
+    help_itself(service);
+}
+
 void service_event(struct service *service, uint64_t bits)
 {
     service->pending_events |= bits;
-    if (service->acceptor)
-        service_next(service);
-    else
-        service->attention |= ATTENTION_QUEUED;
+    service_due(service);
 }
 
 struct thread *call_slow(struct thread *self, struct portal *portal)
@@ -302,7 +379,7 @@ static void deliver_answers(struct service *service)
 {
     for (uint32_t i = 0; i < service->answer_count; i++) {
         struct answer *answer = &service->answers[i];
-        struct thread *thread = answer->portal->deferred;
+        struct thread *thread = answer->thread;
 
         if (!thread)
             continue;
@@ -334,13 +411,14 @@ static void finish_call(struct service *service, struct thread *worker)
     }
     service->portal->repeats = 0;
     if (worker->rax & REPLY_DEFER) {
-        caller->state = THREAD_DEFERRED;
-        service->portal->deferred = caller;
-        object_hold(&service->portal->object);
+        deferred_append(service->portal, caller);
+        if (service->portal->gate != PORTAL_OPEN) /* nobody would see it any more */
+            call_finish(caller, PD_DEAD, FATE_UNKNOWN);
         return;
     }
+    message_thaw(caller);
     if (worker->r8)
-        words_copy(caller->message, worker->message, (worker->r8 + 7) / 8);
+        message_copy(caller, worker, worker->r8);
     caller->rax = PD_OK;
     caller->rdi = worker->rdi;
     caller->rsi = worker->rsi;
@@ -404,7 +482,7 @@ struct thread *reply_slow(struct thread *worker)
     }
     if (service->stage != STAGE_RUNNING)
         service_set_stage(service, STAGE_RUNNING);
-    if (worker->context == service->context) {
+    if (service->context->thread) { /* it worked or helped */
         sched_dequeue(service->context);
         service->context->thread = NULL;
     }

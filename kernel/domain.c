@@ -9,6 +9,8 @@
 #include "kernel/x86_64/mmu.h"
 
 #define REAP_CAPABILITIES 64
+#define UNMAP_STEP_PAGES 1024u
+#define RESIDENT_PAGES_MAXIMUM 64u
 
 static struct domain *reap_list;
 
@@ -19,6 +21,24 @@ static bool domain_furnish(struct domain *domain)
     if (domain->root)
         domain->window = mmu_entry(domain->root, WINDOW_SSR, true, domain);
     return domain->mappings && domain->window;
+}
+
+static void join_family(struct domain *domain, struct domain *parent)
+{
+    domain->sibling_next = parent->children;
+    if (parent->children)
+        parent->children->sibling_previous = domain;
+    parent->children = domain;
+}
+
+static void leave_family(struct domain *domain, struct domain *parent)
+{
+    if (domain->sibling_next)
+        domain->sibling_next->sibling_previous = domain->sibling_previous;
+    if (domain->sibling_previous)
+        domain->sibling_previous->sibling_next = domain->sibling_next;
+    else
+        parent->children = domain->sibling_next;
 }
 
 struct domain *domain_create(struct domain *payer, uint64_t quota_pages)
@@ -34,7 +54,10 @@ struct domain *domain_create(struct domain *payer, uint64_t quota_pages)
         return NULL;
     }
     domain->quota_bytes = quota_bytes;
+    domain->priority_limit = PRIORITY_MAXIMUM;
     capability_table_initialise(&domain->table);
+    if (payer)
+        join_family(domain, payer);
     if (!domain_furnish(domain)) {
         object_release(&domain->object);
         return NULL;
@@ -81,6 +104,21 @@ static uint64_t entry_bits(const struct mapping *mapping, bool writable)
     return bits;
 }
 
+/* A write to a message page: it is frozen, or it no longer is and the processor does not know yet. */
+static int64_t message_page_status(struct domain *domain, uint64_t address, uint8_t access)
+{
+    uint64_t index = (address - WINDOW_MESSAGE) / PAGE_BYTES;
+    uint64_t entry;
+
+    if (address < WINDOW_MESSAGE || index >= DOMAIN_THREADS || access != (RIGHT_USE | RIGHT_WRITE))
+        return PD_BAD_ADDRESS;
+    entry = domain->window[(WINDOW_MESSAGE - WINDOW_SSR) / PAGE_BYTES + index];
+    if (!(entry & PTE_PRESENT))
+        return PD_BAD_ADDRESS;
+    mmu_flush_page(address);
+    return entry & PTE_WRITABLE ? PD_OK : PD_BUSY;
+}
+
 int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access)
 {
     struct mapping *mapping = domain_mapping(domain, address);
@@ -90,7 +128,9 @@ int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access)
     uint32_t page;
     bool own;
 
-    if (!mapping || (mapping->protection & access) != access)
+    if (!mapping)
+        return message_page_status(domain, address, access);
+    if ((mapping->protection & access) != access)
         return PD_BAD_ADDRESS;
     page = mapping->first_page + (uint32_t)((page_address - mapping->start) / PAGE_BYTES);
     entry = mmu_entry(domain->root, page_address, true, domain);
@@ -110,6 +150,38 @@ int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access)
     return PD_OK;
 }
 
+/* Page table entries of [start, start + pages) are cleared. */
+static void clear_entries(struct domain *domain, uint64_t start, uint32_t pages)
+{
+    for (uint32_t i = 0; i < pages; i++) {
+        uint64_t address = start + (uint64_t)i * PAGE_BYTES;
+        uint64_t *entry = mmu_lookup(domain->root, address);
+
+        if (!entry) {
+            i += 511 - address / PAGE_BYTES % 512; /* no table: skip what it would cover */
+        } else if (*entry) {
+            *entry = 0;
+            mmu_flush_page(address);
+        }
+    }
+}
+
+bool domain_unmap_step(struct domain *domain, struct mapping *mapping)
+{
+    struct memory *memory = mapping->memory;
+    uint32_t pages = mapping->pages < UNMAP_STEP_PAGES ? mapping->pages : UNMAP_STEP_PAGES;
+
+    mapping->pages -= pages;
+    clear_entries(domain, mapping->start + (uint64_t)mapping->pages * PAGE_BYTES, pages);
+    if (mapping->pages)
+        return false;
+    if (mapping->protection & RIGHT_WRITE)
+        memory->writable_mappings--;
+    *mapping = domain->mappings[--domain->mapping_count];
+    object_release(&memory->object);
+    return true;
+}
+
 int64_t domain_map(struct domain *domain, struct memory *memory, uint64_t address, uint32_t first_page,
                    uint32_t pages, uint8_t protection, bool resident)
 {
@@ -119,9 +191,10 @@ int64_t domain_map(struct domain *domain, struct memory *memory, uint64_t addres
     if (!pages || address % PAGE_BYTES || !(protection & RIGHT_USE) ||
         (protection & RIGHT_WRITE && protection & RIGHT_EXECUTE) || (uint64_t)first_page + pages > memory->pages)
         return PD_BAD_ARGUMENT;
-    if (address >= USER_END || bytes > USER_END - address || overlaps(domain, address, bytes))
+    /* Nothing at address 0: a null pointer faults, whoever follows it. */
+    if (!address || address >= USER_END || bytes > USER_END - address || overlaps(domain, address, bytes))
         return PD_BAD_ADDRESS;
-    if (domain->mapping_count == DOMAIN_MAPPINGS)
+    if (domain->mapping_count == DOMAIN_MAPPINGS || (resident && pages > RESIDENT_PAGES_MAXIMUM))
         return PD_TOO_LARGE;
     *mapping = (struct mapping){.start = address, .pages = pages, .first_page = first_page, .memory = memory,
                                 .protection = protection};
@@ -134,45 +207,10 @@ int64_t domain_map(struct domain *domain, struct memory *memory, uint64_t addres
                                         protection & (RIGHT_USE | RIGHT_WRITE));
 
         if (status != PD_OK) {
-            domain_drop_mapping(domain, mapping);
+            domain_unmap_step(domain, mapping);
             return status;
         }
     }
-    return PD_OK;
-}
-
-void domain_drop_mapping(struct domain *domain, struct mapping *mapping)
-{
-    struct memory *memory = mapping->memory;
-
-    for (uint32_t i = 0; i < mapping->pages; i++) {
-        uint64_t address = mapping->start + (uint64_t)i * PAGE_BYTES;
-        uint64_t *entry = mmu_entry(domain->root, address, false, NULL);
-
-        if (!entry) {
-            i |= 511 - (mapping->start / PAGE_BYTES + i) % 512; /* no table: skip what it would cover */
-            continue;
-        }
-        if (*entry) {
-            *entry = 0;
-            mmu_flush_page(address);
-        }
-    }
-    if (mapping->protection & RIGHT_WRITE)
-        memory->writable_mappings--;
-    *mapping = domain->mappings[--domain->mapping_count];
-    object_release(&memory->object);
-}
-
-int64_t domain_unmap(struct domain *domain, uint64_t address, uint32_t pages)
-{
-    struct mapping *mapping = domain_mapping(domain, address);
-
-    if (!mapping || mapping->start != address || mapping->pages != pages || mapping->segment)
-        return PD_BAD_ARGUMENT;
-    if (domain->lending)
-        return PD_BUSY;
-    domain_drop_mapping(domain, mapping);
     return PD_OK;
 }
 
@@ -182,6 +220,11 @@ void domain_finish(struct domain *domain, uint32_t state, uint64_t detail)
         return;
     domain->state = state;
     domain->detail = detail;
+    object_hold(&domain->object); /* until domain_reap_step is done with it */
+    if (domain->object.payer)
+        leave_family(domain, domain->object.payer);
+    if (domain->service)
+        service_end(domain->service);
     while (domain->threads) {
         struct thread *thread = domain->threads;
 
@@ -193,7 +236,6 @@ void domain_finish(struct domain *domain, uint32_t state, uint64_t detail)
         service_unbind(domain->bindings);
     if (domain->exit_notification)
         notification_signal(domain->exit_notification, domain->exit_bits);
-    object_hold(&domain->object); /* until domain_reap_step is done with it */
     domain->reap_next = reap_list;
     reap_list = domain;
 }
@@ -203,23 +245,44 @@ void domain_end(struct domain *domain)
     domain_finish(domain, DOMAIN_KILLED, 0);
 }
 
+static void leave_address_space(struct domain *domain)
+{
+    if (cpu_read_cr3() != domain->root) /* the CPU's note of it may have been cleared */
+        return;
+    cpu_local()->root = pointer_to_physical(kernel_page_table);
+    cpu_write_cr3(cpu_local()->root);
+}
+
+/* The quota goes back to who gave it, but for what others still keep of this domain's. */
+static void give_back_quota(struct domain *domain)
+{
+    uint64_t unused_bytes = domain->quota_bytes - domain->used_bytes;
+
+    domain->quota_bytes = domain->used_bytes;
+    quota_refund(domain->object.payer, unused_bytes);
+    domain->reaped = 1;
+}
+
 /* One bounded piece of what `domain` still holds; false: nothing is left. */
 static bool give_back(struct domain *domain)
 {
     struct notification *notification = domain->exit_notification;
 
+    if (domain->children) {
+        domain_finish(domain->children, DOMAIN_KILLED, 0);
+        return true;
+    }
     if (!capability_table_clear_step(&domain->table, domain, REAP_CAPABILITIES))
         return true;
-    if (domain->mappings && domain->mapping_count) {
-        domain_drop_mapping(domain, &domain->mappings[domain->mapping_count - 1]);
+    if (domain->mapping_count) {
+        domain_unmap_step(domain, &domain->mappings[domain->mapping_count - 1]);
         return true;
     }
-    if (domain->root && cpu_local()->root == domain->root) {
-        cpu_local()->root = pointer_to_physical(kernel_page_table);
-        cpu_write_cr3(cpu_local()->root);
+    if (domain->root) {
+        leave_address_space(domain);
+        if (mmu_free_step(domain->root, domain))
+            return true;
     }
-    if (domain->root && mmu_free_step(domain->root, domain))
-        return true;
     domain->root = 0;
     domain->window = NULL;
     if (domain->mappings)
@@ -228,24 +291,31 @@ static bool give_back(struct domain *domain)
     domain->exit_notification = NULL;
     if (notification)
         object_release(&notification->object);
-    quota_refund(domain->object.payer, domain->quota_bytes);
-    domain->quota_bytes = domain->used_bytes;
+    give_back_quota(domain);
     return false;
 }
 
-bool domain_reap_step(void)
+static bool domain_reap_step(void)
 {
     struct domain **link = &reap_list;
+    struct domain *domain;
 
     while (*link && (*link)->lending) /* a call still has its pages */
         link = &(*link)->reap_next;
-    if (!*link)
+    domain = *link;
+    if (!domain)
         return false;
-    if (!give_back(*link)) {
-        struct domain *domain = *link;
-
-        *link = domain->reap_next;
+    *link = domain->reap_next; /* who is put on the list meanwhile comes before it */
+    if (give_back(domain)) {
+        domain->reap_next = reap_list;
+        reap_list = domain;
+    } else {
         object_release(&domain->object);
     }
     return true;
+}
+
+bool reap_step(void)
+{
+    return memory_reap_step() || service_reap_step() || domain_reap_step();
 }

@@ -2,7 +2,8 @@
 /* Domains: an address space, a capability table, and a memory quota that pays for every kernel object, page
  * table and page of theirs.
  * Rule: what is charged never exceeds the quota, and what a domain gives its children leaves its own. A domain
- * that ended keeps its object (for who asks how it ended) and gives back everything else in bounded steps.
+ * that ended keeps its object (for who asks how it ended) and gives back everything else in bounded steps: the
+ * domains made from its quota end with it, and what others still keep of it stays charged until they let it go.
  */
 #pragma once
 #include "kernel/capability.h"
@@ -10,6 +11,7 @@
 
 #define DOMAIN_MAPPINGS 128u
 #define DOMAIN_THREADS 16u
+#define DOMAIN_BINDINGS 64u
 
 struct mapping {
     uint64_t start;
@@ -41,6 +43,11 @@ struct domain {
     struct notification *exit_notification;
     uint64_t exit_bits;
     struct domain *reap_next;
+    struct domain *children, *sibling_next, *sibling_previous; /* made from its quota, and not ended */
+    struct slab *slabs[SLAB_CLASSES];                          /* with room for another object */
+    uint32_t binding_count;
+    uint8_t priority_limit; /* of the time that its threads give away */
+    uint8_t reaped;         /* its quota has gone back, but for what is still charged */
     char name[16];
 };
 
@@ -49,19 +56,19 @@ static inline void quota_refund(struct domain *payer, uint64_t bytes);
 
 struct domain *domain_create(struct domain *payer, uint64_t quota_pages);
 
-/* Map `pages` pages of `memory`; the caller has checked rights. PD_OK, PD_BAD_ARGUMENT, PD_BAD_ADDRESS (taken or
- * out of bounds), PD_NO_QUOTA, PD_TOO_LARGE (too many mappings). */
+/* Map `pages` pages of `memory`, at most RESIDENT_PAGES_MAXIMUM if they are to be resident; the caller has checked
+ * rights. PD_OK, PD_BAD_ARGUMENT, PD_BAD_ADDRESS (taken or out of bounds), PD_NO_QUOTA, PD_TOO_LARGE (too many mappings
+ * or resident pages). */
 int64_t domain_map(struct domain *domain, struct memory *memory, uint64_t address, uint32_t first_page,
                    uint32_t pages, uint8_t protection, bool resident);
-int64_t domain_unmap(struct domain *domain, uint64_t address, uint32_t pages);
 struct mapping *domain_mapping(struct domain *domain, uint64_t address);
 
 /* Make `address` accessible as its mapping allows: zero-fill and copy-on-write. PD_OK, PD_BAD_ADDRESS (no such
- * right there), PD_NO_QUOTA. */
+ * right there), PD_NO_QUOTA, PD_BUSY (it belongs to a call under way). */
 int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access);
 
-/* Remove one mapping and its page-table entries. */
-void domain_drop_mapping(struct domain *domain, struct mapping *mapping);
+/* Remove up to UNMAP_STEP_PAGES pages of a mapping, from its end, and the mapping itself with its last page: true. */
+bool domain_unmap_step(struct domain *domain, struct mapping *mapping);
 
 /* It exits, is killed or has faulted: its threads stop at once. Idempotent. */
 void domain_finish(struct domain *domain, uint32_t state, uint64_t detail);
@@ -69,8 +76,8 @@ void domain_finish(struct domain *domain, uint32_t state, uint64_t detail);
 /* Last call of object_destroy: as domain_finish, killed. */
 void domain_end(struct domain *domain);
 
-/* Give back some of what ended domains held; true: there is more to do. */
-bool domain_reap_step(void);
+/* Give back some of what ended domains and memory objects held; true: there is more to do. */
+bool reap_step(void);
 
 void domain_invoke(struct thread *self, struct capability *capability, uint64_t operation);
 
@@ -86,6 +93,10 @@ static inline bool quota_charge(struct domain *payer, uint64_t bytes)
 
 static inline void quota_refund(struct domain *payer, uint64_t bytes)
 {
-    if (payer)
+    for (; payer; payer = payer->object.payer) {
         payer->used_bytes -= bytes;
+        if (!payer->reaped)
+            return;
+        payer->quota_bytes -= bytes; /* and back to who gave it */
+    }
 }

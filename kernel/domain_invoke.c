@@ -10,6 +10,7 @@
 #include "kernel/x86_64/exit.h"
 
 #define REVOKE_STEP 64u
+#define CONTIGUOUS_PAGES_MAXIMUM 64u /* they are zeroed at once */
 #define QUOTA_PAGES_MAXIMUM (1ull << 32)
 
 /* The argument capability in `slot` of the caller, if it has this type and these rights. */
@@ -43,6 +44,8 @@ static int64_t create_domain(struct thread *self, struct domain *domain, struct 
     if (!self->rsi || self->rsi > QUOTA_PAGES_MAXIMUM)
         return PD_BAD_ARGUMENT;
     child = domain_create(domain, self->rsi);
+    if (child) /* no more than its maker has; SET_PRIORITY_LIMIT may give it what the maker could give itself */
+        child->priority_limit = self->context ? self->context->priority : 0;
     return deliver(slot, child, &child->object);
 }
 
@@ -71,6 +74,8 @@ static int64_t create_memory(struct thread *self, struct domain *domain, struct 
 
     if (!pages || pages > MEMORY_MAX_PAGES || self->rdx & ~(uint64_t)MEMORY_CONTIGUOUS)
         return PD_BAD_ARGUMENT;
+    if (self->rdx & MEMORY_CONTIGUOUS && pages > CONTIGUOUS_PAGES_MAXIMUM)
+        return PD_TOO_LARGE;
     memory = memory_create(domain, (uint32_t)pages);
     if (memory && self->rdx & MEMORY_CONTIGUOUS && !memory_make_contiguous(memory)) {
         object_release(&memory->object);
@@ -188,8 +193,9 @@ static int64_t map(struct thread *self, struct domain *domain)
         (protection & RIGHT_WRITE && !copy_on_write && (!(source->rights & RIGHT_WRITE) || memory->frozen)))
         return PD_NO_RIGHT;
     if (copy_on_write) {
-        if (memory->writable_mappings)
-            return PD_BUSY;
+        status = memory_cloneable(memory);
+        if (status != PD_OK)
+            return status;
         memory = memory_clone(domain, memory);
         if (!memory)
             return PD_NO_QUOTA;
@@ -231,42 +237,63 @@ static int64_t revoke(struct thread *self, struct domain *domain)
     return capability_revoke_step(slot, REVOKE_STEP) ? PD_OK : PD_AGAIN;
 }
 
-/* The status of a call that goes on as long as it is PD_AGAIN. */
-static void stepwise(struct thread *self, int64_t status)
+/* Bounded steps from the end; what is left to do is in the caller's registers, as if it had asked for that alone. */
+static int64_t unmap(struct thread *self, struct domain *domain)
 {
-    if (status == PD_AGAIN)
-        thread_repeat_call(self);
-    else
-        thread_status(self, status);
+    struct mapping *mapping = domain_mapping(domain, self->rdi);
+
+    if (!mapping || mapping->start != self->rdi || mapping->pages != self->rsi || mapping->segment)
+        return PD_BAD_ARGUMENT;
+    if (domain->lending)
+        return PD_BUSY;
+    if (domain_unmap_step(domain, mapping))
+        return PD_OK;
+    self->rsi = mapping->pages;
+    return PD_AGAIN;
+}
+
+static int64_t kill(struct thread *self, struct domain *domain)
+{
+    if (domain->service && domain == self->domain)
+        return PD_BUSY; /* a service ends its incarnation, not itself: SERVICE_PANIC */
+    domain_finish(domain, DOMAIN_KILLED, 0);
+    return PD_OK;
+}
+
+static int64_t set_priority_limit(struct thread *self, struct domain *domain)
+{
+    if (self->rdi > PRIORITY_MAXIMUM)
+        return PD_BAD_ARGUMENT;
+    if (self->rdi > self->domain->priority_limit)
+        return PD_NO_RIGHT;
+    domain->priority_limit = (uint8_t)self->rdi;
+    return PD_OK;
 }
 
 /* Operations that need RIGHT_MANAGE (or SUPERVISE) on the domain. */
 static void manage(struct thread *self, struct capability *capability, struct domain *domain, uint64_t operation)
 {
-    int64_t status;
-
     switch (operation) {
     case DOMAIN_COPY:
         thread_status(self, copy(self, domain));
         return;
     case DOMAIN_DELETE:
-        stepwise(self, delete (self, domain));
+        thread_stepwise(self, delete (self, domain));
         return;
     case DOMAIN_REVOKE:
-        stepwise(self, revoke(self, domain));
+        thread_stepwise(self, revoke(self, domain));
         return;
     case DOMAIN_MAP:
         thread_status(self, map(self, domain));
         return;
     case DOMAIN_UNMAP:
-        status = self->rsi > MEMORY_MAX_PAGES ? PD_BAD_ARGUMENT
-                                              : domain_unmap(domain, self->rdi, (uint32_t)self->rsi);
-        thread_status(self, status);
+        thread_stepwise(self, unmap(self, domain));
         return;
     case DOMAIN_KILL:
-        thread_status(self, domain->service ? PD_BUSY : PD_OK);
-        if (!domain->service)
-            domain_finish(domain, DOMAIN_KILLED, 0);
+        thread_status(self, kill(self, domain));
+        return;
+    case DOMAIN_SET_PRIORITY_LIMIT:
+        thread_status(self, set_priority_limit(self, domain));
         return;
     case DOMAIN_SET_EXIT_NOTIFICATION:
         thread_status(self, set_exit_notification(self, domain));

@@ -24,6 +24,15 @@ void service_register(struct service *service)
     services[service->number] = service;
 }
 
+void service_forget(struct service *service)
+{
+    if (services[service->number] != service)
+        return;
+    services[service->number] = NULL;
+    *service->observed = (struct observed_service){0};
+    service->number = 0;
+}
+
 static void record_failure(struct service *service, const struct failure *failure)
 {
     struct portal *portal = service->portal;
@@ -81,6 +90,28 @@ static void stop_worker(struct service *service)
     service->context->thread = NULL;
 }
 
+/* The incarnation stops where it is, and its transaction with it. What it served is parked. */
+static void abort_incarnation(struct service *service)
+{
+    struct portal *closing = service->closing;
+
+    service->start_later = false;
+    stop_worker(service);
+    transaction_rollback(service);
+    if (closing) {
+        closing->unbind_next = service->unbinding;
+        if (!service->unbinding)
+            service->unbinding_tail = closing;
+        service->unbinding = closing;
+        service->closing = NULL;
+    }
+    service->acceptor = NULL;
+    service->caller = NULL;
+    service->portal = NULL;
+    service->attention = ATTENTION_QUEUED;
+    service->observed->serving_binding = 0;
+}
+
 static void restart_monitor(struct service *monitor, bool was_starting, bool was_killed)
 {
     uint64_t remaining;
@@ -116,18 +147,7 @@ void service_fail(struct service *service, const struct failure *failure)
     bool was_starting = service->stage != STAGE_RUNNING;
 
     record_failure(service, failure);
-    stop_worker(service);
-    transaction_rollback(service);
-    if (service->closing) {
-        service->closing->unbind_next = service->unbinding;
-        service->unbinding = service->closing;
-        service->closing = NULL;
-    }
-    service->acceptor = NULL;
-    service->caller = NULL;
-    service->portal = NULL;
-    service->attention = ATTENTION_QUEUED;
-    service->observed->serving_binding = 0;
+    abort_incarnation(service);
     trace->t_parked = cpu_timestamp();
     cpu_local()->reschedule = 1;
     service_set_stage(service, STAGE_FAILED);
@@ -139,20 +159,17 @@ void service_fail(struct service *service, const struct failure *failure)
         service_give_up(service);
 }
 
-void service_give_up(struct service *service)
+void service_retire(struct service *service)
 {
-    log_urgent("service %.*s is given up", (int)sizeof(service->observed->name), service->observed->name);
-    if (service->worker->state != THREAD_STOPPED)
-        stop_worker(service);
-    service->acceptor = NULL;
+    abort_incarnation(service);
     service_set_stage(service, STAGE_GIVEN_UP);
     service->failed_ticks = 0;
     service->traced = NULL;
     trace_end(service);
     while (service->queue_head)
-        call_finish(service->queue_head, PD_DEAD, FATE_NOT_DONE);
+        call_finish(service->queue_head, PD_DEAD, portal_fate(service->queue_head->portal));
     for (struct portal *portal = service->portals; portal; portal = portal->service_next)
-        if (portal->deferred)
+        while (portal->deferred)
             call_finish(portal->deferred, PD_DEAD, FATE_UNKNOWN);
     while (service->unbinding) {
         struct portal *portal = service->unbinding;
@@ -160,6 +177,12 @@ void service_give_up(struct service *service)
         service->unbinding = portal->unbind_next;
         portal_close(portal);
     }
+}
+
+void service_give_up(struct service *service)
+{
+    log_urgent("service %.*s is given up", (int)sizeof(service->observed->name), service->observed->name);
+    service_retire(service);
     service_lost(service);
 }
 
@@ -169,26 +192,37 @@ void __attribute__((noinline)) service_lost(const struct service *service)
     __asm__ volatile("" : : "r"(service) : "memory");
 }
 
-void supervise_monitor(uint64_t now_ticks)
+/* Has nobody looked after a failure of `service` for too long? Tells it once a limit. */
+static bool is_late(struct service *service, uint64_t now_ticks)
 {
     static uint64_t limit_ticks;
-    struct service *monitor = NULL;
-    bool late = false;
 
     if (!limit_ticks)
         limit_ticks = clock_ns_to_ticks(MONITOR_LIMIT_NS);
+    if (!service->failed_ticks || now_ticks <= service->failed_ticks + limit_ticks)
+        return false;
+    service->failed_ticks = now_ticks;
+    return true;
+}
+
+void supervise_monitor(uint64_t now_ticks)
+{
+    struct service *monitor = NULL;
+    bool late = false;
+
+    for (uint32_t i = 1; i < OBSERVED_SERVICES; i++)
+        if (services[i] && services[i]->supervisor)
+            monitor = services[i];
     for (uint32_t i = 1; i < OBSERVED_SERVICES; i++) {
         struct service *service = services[i];
 
-        if (!service)
+        if (!service || service->supervisor || !is_late(service, now_ticks))
             continue;
-        if (service->supervisor) {
-            monitor = service;
-        } else if (service->failed_ticks && now_ticks > service->failed_ticks + limit_ticks) {
+        if (monitor && monitor->stage != STAGE_GIVEN_UP)
             late = true;
-            service->failed_ticks = now_ticks;
-        }
+        else
+            service_give_up(service); /* nobody is left to bring it back */
     }
-    if (late && monitor && monitor->stage != STAGE_GIVEN_UP)
+    if (late)
         service_fail(monitor, &(struct failure){.cause = CAUSE_HEARTBEAT, .instruction = monitor->worker->rip});
 }

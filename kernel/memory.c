@@ -30,12 +30,20 @@ struct memory *memory_create_physical(struct domain *payer, uint64_t base, uint3
     return memory;
 }
 
+int64_t memory_cloneable(const struct memory *memory)
+{
+    if (memory->writable_mappings)
+        return PD_BUSY;
+    return memory->depth < MEMORY_CLONE_DEPTH ? PD_OK : PD_TOO_LARGE;
+}
+
 struct memory *memory_clone(struct domain *payer, struct memory *parent)
 {
     struct memory *memory = memory_create(payer, parent->pages);
 
     if (memory) {
         memory->parent = parent;
+        memory->depth = (uint8_t)(parent->depth + 1);
         parent->frozen = 1;
         object_hold(&parent->object);
     }
@@ -168,17 +176,19 @@ void memory_invoke(struct thread *self, struct capability *capability, uint64_t 
     int64_t status;
     bool own;
 
+    if (!(capability->rights & RIGHT_USE)) {
+        thread_status(self, PD_NO_RIGHT);
+        return;
+    }
     switch (operation) {
     case MEMORY_INFO:
         thread_result(self, PD_OK, memory->pages, memory->resident,
                       self->rdi < memory->pages ? memory_frame(memory, (uint32_t)self->rdi, &own) : 0);
         return;
     case MEMORY_CLONE:
-        if (memory->writable_mappings) {
-            thread_status(self, PD_BUSY);
-            return;
-        }
-        status = capability_reserve(&domain->table, domain, self->rdi, &slot);
+        status = memory_cloneable(memory);
+        if (status == PD_OK)
+            status = capability_reserve(&domain->table, domain, self->rdi, &slot);
         clone = status == PD_OK ? memory_clone(domain, memory) : NULL;
         if (clone) {
             capability_fill(slot, &clone->object, RIGHT_ALL, 0, NULL);

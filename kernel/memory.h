@@ -9,6 +9,7 @@
 
 #define MEMORY_LEAF_PAGES 512u
 #define MEMORY_MAX_PAGES (512u * MEMORY_LEAF_PAGES)
+#define MEMORY_CLONE_DEPTH 16u /* clones of clones: a page is looked for in so many objects at most */
 
 struct memory {
     struct object object;
@@ -17,6 +18,7 @@ struct memory {
     uint8_t physical;        /* base is a physical range, nothing is ever allocated or freed */
     uint8_t uncached;
     uint8_t frozen;
+    uint8_t depth;           /* of clones, up to one that is none */
     uint32_t writable_mappings;
     uint64_t base;           /* of a physical one */
     struct memory *parent;   /* of a clone */
@@ -26,6 +28,9 @@ struct memory {
 
 struct memory *memory_create(struct domain *payer, uint32_t pages);
 struct memory *memory_create_physical(struct domain *payer, uint64_t base, uint32_t pages, bool uncached);
+
+/* PD_OK if `memory` can be cloned; PD_BUSY: somebody may still write it; PD_TOO_LARGE: a clone too far. */
+int64_t memory_cloneable(const struct memory *memory);
 struct memory *memory_clone(struct domain *payer, struct memory *parent);
 
 /* The frame that page `page` reads from, 0 if there is none yet. `*own`: it may be written. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernel memory for objects: size classes of powers of two, each a free list fed by whole frames. A page's worth
- * or more is a frame of its own. Frames of the classes stay with their class; each object is charged for the size
- * of its class, so that quotas cover what objects really take. */
+/* Kernel memory for objects: chunks of a few sizes, cut from slabs of one frame. A slab belongs to the domain that
+ * pays for what is in it and goes back with its last chunk, so that what a domain keeps, and how it scatters it, takes
+ * no memory from any other. More than the largest chunk is a frame of its own. */
 #include "kernel/object.h"
 #include "kernel/domain.h"
 #include "kernel/frame.h"
@@ -11,61 +11,95 @@
 #include "kernel/thread.h"
 #include "kernel/x86_64/mmu.h"
 
-#define SMALLEST_CLASS_SHIFT 6
-#define CLASSES 6 /* 64, 128, ..., 2048 bytes */
+struct slab {
+    struct slab *next, *previous; /* in the list of slabs with room, of its owner and class */
+    struct free_chunk *free;
+    uint32_t used;
+};
 
 struct free_chunk {
     struct free_chunk *next;
 };
 
-static struct free_chunk *free_chunks[CLASSES];
+#define SLAB_HEADER_BYTES 64u
+_Static_assert(sizeof(struct slab) <= SLAB_HEADER_BYTES, "the header takes the place of the smallest chunk");
+
+/* So many bytes that 63, 31, 15, 7 and 3 fit beside the header; FXSAVE wants multiples of 16. */
+static const uint16_t chunk_bytes[SLAB_CLASSES] = {64, 128, 256, 576, 1344};
+
+static struct slab *kernel_slabs[SLAB_CLASSES]; /* of what no domain pays for */
+
+static struct slab **slabs_of(struct domain *payer, uint32_t class)
+{
+    return payer ? &payer->slabs[class] : &kernel_slabs[class];
+}
 
 static uint32_t class_of(size_t bytes)
 {
     uint32_t class = 0;
 
-    while (bytes > (size_t)1 << (SMALLEST_CLASS_SHIFT + class))
+    while (class < SLAB_CLASSES && bytes > chunk_bytes[class])
         class++;
     return class;
 }
 
-static bool refill(uint32_t class)
+static void slab_link(struct slab **list, struct slab *slab)
 {
-    size_t chunk_bytes = (size_t)1 << (SMALLEST_CLASS_SHIFT + class);
-    uint64_t frame = frame_allocate(NULL);
-    char *page = physical_to_pointer(frame);
+    slab->previous = NULL;
+    slab->next = *list;
+    if (*list)
+        (*list)->previous = slab;
+    *list = slab;
+}
+
+static void slab_unlink(struct slab **list, struct slab *slab)
+{
+    if (slab->next)
+        slab->next->previous = slab->previous;
+    if (slab->previous)
+        slab->previous->next = slab->next;
+    else
+        *list = slab->next;
+}
+
+static struct slab *slab_make(struct domain *payer, uint32_t class)
+{
+    uint64_t frame = frame_allocate(payer);
+    struct slab *slab = physical_to_pointer(frame);
 
     if (!frame)
-        return false;
-    for (size_t at = 0; at < PAGE_BYTES; at += chunk_bytes) {
-        struct free_chunk *chunk = (struct free_chunk *)(void *)(page + at);
+        return NULL;
+    *slab = (struct slab){0};
+    for (size_t at = SLAB_HEADER_BYTES; at + chunk_bytes[class] <= PAGE_BYTES; at += chunk_bytes[class]) {
+        struct free_chunk *chunk = (struct free_chunk *)(void *)((char *)slab + at);
 
-        chunk->next = free_chunks[class];
-        free_chunks[class] = chunk;
+        chunk->next = slab->free;
+        slab->free = chunk;
     }
-    return true;
+    slab_link(slabs_of(payer, class), slab);
+    return slab;
 }
 
 void *kernel_allocate(struct domain *payer, size_t bytes)
 {
     uint32_t class = class_of(bytes);
-    size_t chunk_bytes = (size_t)1 << (SMALLEST_CLASS_SHIFT + class);
     struct free_chunk *chunk;
+    struct slab *slab;
 
-    if (bytes > PAGE_BYTES / 2) {
+    if (class == SLAB_CLASSES) {
         uint64_t frame = frame_allocate_zeroed(payer);
 
         return frame ? physical_to_pointer(frame) : NULL;
     }
-    if (!quota_charge(payer, chunk_bytes))
+    slab = *slabs_of(payer, class) ? *slabs_of(payer, class) : slab_make(payer, class);
+    if (!slab)
         return NULL;
-    if (!free_chunks[class] && !refill(class)) {
-        quota_refund(payer, chunk_bytes);
-        return NULL;
-    }
-    chunk = free_chunks[class];
-    free_chunks[class] = chunk->next;
-    words_zero(chunk, chunk_bytes / 8);
+    chunk = slab->free;
+    slab->free = chunk->next;
+    slab->used++;
+    if (!slab->free)
+        slab_unlink(slabs_of(payer, class), slab);
+    words_zero(chunk, chunk_bytes[class] / 8);
     return chunk;
 }
 
@@ -73,14 +107,20 @@ void kernel_free(struct domain *payer, void *memory, size_t bytes)
 {
     uint32_t class = class_of(bytes);
     struct free_chunk *chunk = memory;
+    struct slab *slab = (struct slab *)((uint64_t)memory & ~(uint64_t)(PAGE_BYTES - 1));
 
-    if (bytes > PAGE_BYTES / 2) {
+    if (class == SLAB_CLASSES) {
         frame_free(payer, pointer_to_physical(memory));
         return;
     }
-    chunk->next = free_chunks[class];
-    free_chunks[class] = chunk;
-    quota_refund(payer, (size_t)1 << (SMALLEST_CLASS_SHIFT + class));
+    if (!slab->free)
+        slab_link(slabs_of(payer, class), slab);
+    chunk->next = slab->free;
+    slab->free = chunk;
+    if (--slab->used)
+        return;
+    slab_unlink(slabs_of(payer, class), slab);
+    frame_free(payer, pointer_to_physical(slab));
 }
 
 /* What object_release must give back for each type. */
@@ -155,6 +195,9 @@ void object_destroy(struct object *object)
     case OBJECT_MEMORY:
         memory_end((struct memory *)object);
         break;
+    case OBJECT_SERVICE:
+        service_unnamed(service_of(object));
+        break;
     default:
         break;
     }
@@ -163,6 +206,7 @@ void object_destroy(struct object *object)
 void object_release(struct object *object)
 {
     struct domain *payer = object->payer;
+    struct service *service = NULL;
 
     if (--object->references)
         return;
@@ -170,7 +214,11 @@ void object_release(struct object *object)
     object_destroy(object);
     if (--object->references)
         return;
+    if (object->type == OBJECT_PORTAL)
+        service = ((struct portal *)object)->service; /* a portal keeps its service, even when it is closed */
     kernel_free(payer, object_memory(object), object_bytes(object->type));
+    if (service)
+        object_release(&service->object);
     if (payer)
         object_release(&payer->object);
 }

@@ -3,7 +3,8 @@
  *
  * The rule. An object is alive until it is destroyed, and exists until the last reference to it goes. Whoever
  * holds a reference to a dead object sees `dead` and answers PD_DEAD; it never sees another object in its place.
- * The memory of an object is charged to `payer`'s quota until it is freed.
+ * The memory of an object is charged to `payer`'s quota until it is freed, in whole frames: those that it has alone, and
+ * those that it shares with other objects of the same payer.
  */
 #pragma once
 #include "abi/kernel.h"
@@ -15,7 +16,10 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
+#define SLAB_CLASSES 5
+
 struct domain;
+struct slab;
 
 struct object {
     uint8_t type; /* OBJECT_* */
@@ -40,6 +44,7 @@ void object_release(struct object *object);
 /* End the object's life (for types that own things: release those). Idempotent. */
 void object_destroy(struct object *object);
 
-/* Zeroed kernel memory of at most a page, charged to `payer` (NULL: the kernel itself). */
+/* Zeroed kernel memory of at most a page, charged to `payer` (NULL: the kernel itself). It is given back with the same
+ * payer and size, before `payer` itself goes. */
 void *kernel_allocate(struct domain *payer, size_t bytes);
 void kernel_free(struct domain *payer, void *memory, size_t bytes);

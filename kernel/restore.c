@@ -9,6 +9,7 @@
 #include "kernel/x86_64/cpu.h"
 
 #define RESTORE_STEP_PAGES 8u
+#define FILL_STEP_PAGES 16u
 
 static bool in_image(const struct segment *segment)
 {
@@ -56,51 +57,84 @@ static void fill_page(const struct segment *segment, uint32_t page)
     words_zero(live + ((bytes + 7) & ~7u), (PAGE_BYTES - ((bytes + 7) & ~7u)) / 8);
 }
 
-static int64_t segment_furnish(struct service *service, struct segment *segment)
+/* Fill up to FILL_STEP_PAGES more pages of the segment that is being added and show them to the service. */
+static int64_t segment_fill_step(struct service *service, struct segment *segment)
 {
-    uint8_t protection = RIGHT_USE | (segment->kind == SEGMENT_CODE ? RIGHT_EXECUTE : RIGHT_WRITE);
-    bool resident = segment->kind != SEGMENT_SCRATCH;
-    int64_t status;
+    for (uint32_t budget = FILL_STEP_PAGES; service->filled_pages < segment->pages; service->filled_pages++) {
+        uint32_t page = service->filled_pages;
+        int64_t status;
 
-    for (uint32_t i = 0; resident && i < segment->pages; i++) {
-        if (!memory_populate(segment->memory, i))
+        if (!budget--)
+            return PD_AGAIN;
+        if (!memory_populate(segment->memory, page))
             return PD_NO_QUOTA;
-        fill_page(segment, i);
+        fill_page(segment, page);
         if (segment->sums)
-            segment->sums[i] = checksum(live_page(segment, i), PAGE_BYTES);
-    }
-    status = domain_map(service->domain, segment->memory, segment->address, 0, segment->pages, protection, false);
-    if (status != PD_OK)
-        return status;
-    service->domain->mappings[service->domain->mapping_count - 1].segment = 1;
-    for (uint32_t i = 0; resident && i < segment->pages; i++) {
-        status = domain_resolve(service->domain, segment->address + (uint64_t)i * PAGE_BYTES, RIGHT_USE);
+            segment->sums[page] = checksum(live_page(segment, page), PAGE_BYTES);
+        status = domain_resolve(service->domain, segment->address + (uint64_t)page * PAGE_BYTES, RIGHT_USE);
         if (status != PD_OK)
             return status;
     }
     return PD_OK;
 }
 
-int64_t segment_add(struct service *service, const struct segment *wanted)
+static int64_t segment_begin(struct service *service, struct segment *segment, const struct segment *wanted)
 {
-    struct segment *segment = &service->segments[service->segment_count];
+    uint8_t protection = RIGHT_USE | (wanted->kind == SEGMENT_CODE ? RIGHT_EXECUTE : RIGHT_WRITE);
     int64_t status;
 
-    if (service->segment_count == SERVICE_SEGMENTS)
-        return PD_TOO_LARGE;
     *segment = *wanted;
+    service->filled_pages = wanted->kind == SEGMENT_SCRATCH ? wanted->pages : 0;
     segment->memory = memory_create(service->domain, wanted->pages);
     if (!segment->memory)
         return PD_NO_QUOTA;
     if (in_image(segment)) {
+        object_hold(&segment->pristine->object);
         segment->sums = kernel_allocate(service->domain, wanted->pages * sizeof(uint32_t));
         if (!segment->sums)
             return PD_NO_QUOTA;
-        object_hold(&segment->pristine->object);
     }
-    status = segment_furnish(service, segment);
+    status = domain_map(service->domain, segment->memory, segment->address, 0, segment->pages, protection, false);
+    if (status == PD_OK)
+        service->domain->mappings[service->domain->mapping_count - 1].segment = 1;
+    return status;
+}
+
+void segment_drop(struct service *service, struct segment *segment)
+{
+    struct domain *domain = service->domain;
+    struct mapping *mapping = domain_mapping(domain, segment->address);
+
+    if (!segment->memory)
+        return;
+    if (mapping && mapping->memory == segment->memory && domain->state == DOMAIN_ALIVE)
+        while (!domain_unmap_step(domain, mapping))
+            ; /* once: only what has been filled was too large for the quota, and that is not a long segment */
+    if (segment->sums)
+        kernel_free(domain, segment->sums, segment->pages * sizeof(uint32_t));
+    if (segment->pristine)
+        object_release(&segment->pristine->object);
+    object_release(&segment->memory->object);
+    *segment = (struct segment){0};
+}
+
+int64_t segment_add(struct service *service, const struct segment *wanted)
+{
+    struct segment *segment = &service->segments[service->segment_count];
+    int64_t status = PD_OK;
+
+    if (service->segment_count == SERVICE_SEGMENTS)
+        return PD_TOO_LARGE;
+    if (segment->memory && (segment->address != wanted->address || segment->pages != wanted->pages))
+        segment_drop(service, segment); /* of a maker that did not come to its end */
+    if (!segment->memory)
+        status = segment_begin(service, segment, wanted);
+    if (status == PD_OK)
+        status = segment_fill_step(service, segment);
     if (status == PD_OK)
         service->segment_count++;
+    else if (status != PD_AGAIN)
+        segment_drop(service, segment);
     return status;
 }
 
@@ -117,25 +151,29 @@ static bool restore_page(const struct segment *segment, uint32_t page)
     return checksum(live_page(segment, page), PAGE_BYTES) == segment->sums[page];
 }
 
-/* Mappings that the incarnation made itself end with it. */
-static void drop_incarnation_mappings(struct domain *domain)
+/* One bounded piece of the mappings that the incarnation made itself, which end with it; false: none is left. */
+static bool drop_mapping_step(struct domain *domain)
 {
-    for (uint32_t i = domain->mapping_count; i-- > 0;)
-        if (domain->mappings[i].incarnation)
-            domain_drop_mapping(domain, &domain->mappings[i]);
+    for (uint32_t i = 0; i < domain->mapping_count; i++) {
+        if (domain->mappings[i].incarnation) {
+            domain_unmap_step(domain, &domain->mappings[i]);
+            return true;
+        }
+    }
+    return false;
 }
 
 bool service_restore_step(struct service *service, uint64_t *remaining)
 {
-    uint32_t budget = RESTORE_STEP_PAGES;
-
     if (service->stage == STAGE_FAILED) {
         service_set_stage(service, STAGE_RESTORING);
         service->restore_segment = service->restore_page = 0;
-        drop_incarnation_mappings(service->domain);
         trace_current(service)->t_decided = cpu_timestamp();
     }
-    while (service->restore_segment < service->segment_count) {
+    *remaining = service->segment_count - service->restore_segment + 1;
+    if (drop_mapping_step(service->domain))
+        return true;
+    for (uint32_t budget = RESTORE_STEP_PAGES; service->restore_segment < service->segment_count;) {
         struct segment *segment = &service->segments[service->restore_segment];
 
         if (segment->kind == SEGMENT_SCRATCH || service->restore_page == segment->pages) {
@@ -143,10 +181,8 @@ bool service_restore_step(struct service *service, uint64_t *remaining)
             service->restore_page = 0;
             continue;
         }
-        if (!budget--) {
-            *remaining = service->segment_count - service->restore_segment;
+        if (!budget--)
             return true;
-        }
         if (!restore_page(segment, service->restore_page))
             return false;
         service->restore_page++;
@@ -174,7 +210,10 @@ void service_restart(struct service *service, uint64_t entry, uint32_t stage)
     service->attention = ATTENTION_STARTING | ATTENTION_NO_CALLER | ATTENTION_QUEUED;
     thread_prepare(worker, entry, service->stack_top, service->incarnation);
     worker->context = service->context;
-    thread_wake(worker);
+    if (service->domain->lending)
+        service->start_later = true; /* transfer_unlend starts it */
+    else
+        thread_wake(worker);
     window_changed(service);
     if (service->tracing)
         trace_current(service)->t_started = cpu_timestamp();

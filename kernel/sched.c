@@ -263,8 +263,7 @@ void sched_tick(void)
     replenish(now);
     thread_deadlines(now);
     supervise_monitor(now);
-    if (!memory_reap_step())
-        domain_reap_step();
+    reap_step();
 }
 
 void sched_context_invoke(struct thread *self, struct capability *capability, uint64_t operation)
@@ -280,6 +279,10 @@ void sched_context_invoke(struct thread *self, struct capability *capability, ui
         }
         if (priority > PRIORITY_MAXIMUM || budget_us > period_us || period_us > 3600000000ull) {
             thread_status(self, PD_BAD_ARGUMENT);
+            return;
+        }
+        if (priority > self->domain->priority_limit) {
+            thread_status(self, PD_NO_RIGHT);
             return;
         }
         sched_dequeue(context);

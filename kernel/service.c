@@ -8,9 +8,12 @@
 #include "kernel/transaction.h"
 
 #define HANG_LIMIT_TICKS_MINIMUM 2u /* one tick may fall on any instant of a transaction */
+#define REVOKE_LIMIT 64u
 #define OBSERVED_NOWHERE 0u         /* entry 0 of the table is nobody's */
 
 struct observed_service observed_services[OBSERVED_SERVICES];
+
+static struct service *reap_list;
 
 void service_set_stage(struct service *service, uint32_t stage)
 {
@@ -77,6 +80,45 @@ static bool outbox_make(struct service *service, uint32_t pages)
     return service->outbox;
 }
 
+/* What service_furnish made, or a part of it, goes; `domain` is as it was before. */
+static void service_unfurnish(struct service *service)
+{
+    struct domain *domain = service->domain;
+    struct thread *worker = service->worker;
+    struct capability *self = capability_at(&domain->table, SLOT_SELF_THREAD);
+    unsigned limit = REVOKE_LIMIT;
+
+    if (worker) {
+        object_destroy(&worker->object);
+        if (self->object == &worker->object)
+            capability_delete_step(self, &limit); /* if it has too many children, the domain's end takes it away */
+        object_release(&worker->object);
+    }
+    if (service->context)
+        object_release(&service->context->object);
+    if (service->layout)
+        kernel_free(domain, service->layout, 2 * sizeof(*service->layout));
+    if (service->region) {
+        window_unmap(service->window + WINDOW_REGION_ENTRY, service->region);
+        ssr_free(service->region);
+        object_release(&service->region->object);
+    }
+    for (uint32_t i = 0; service->outbox && i < service->outbox->pages; i++) {
+        uint64_t *entry = mmu_lookup(domain->root, WINDOW_OUTBOX + (uint64_t)i * PAGE_BYTES);
+
+        if (entry)
+            *entry = 0;
+    }
+    if (service->outbox)
+        object_release(&service->outbox->object);
+    window_changed(service);
+    service->worker = NULL;
+    service->context = NULL;
+    service->layout = NULL;
+    service->region = NULL;
+    service->outbox = NULL;
+}
+
 static bool service_furnish(struct service *service, uint32_t region_bytes, uint32_t outbox_pages)
 {
     struct domain *domain = service->domain;
@@ -113,12 +155,13 @@ struct service *service_create(struct domain *payer, struct domain *domain, uint
     service->domain = domain;
     service->window = domain->window;
     service->ssr_bytes = ssr_bytes;
+    service->large = ssr_bytes > PAGE_BYTES || region_bytes > PAGE_BYTES;
     service->hang_limit_ticks = hang_limit_us / (TICK_NS / 1000);
     if (service->hang_limit_ticks < HANG_LIMIT_TICKS_MINIMUM)
         service->hang_limit_ticks = HANG_LIMIT_TICKS_MINIMUM;
     service->observed = &observed_services[OBSERVED_NOWHERE];
     if (!service_furnish(service, region_bytes, outbox_pages)) {
-        domain_finish(domain, DOMAIN_KILLED, 0); /* what was made so far goes with the domain */
+        service_unfurnish(service);
         object_release(&service->object);
         return NULL;
     }
@@ -128,13 +171,63 @@ struct service *service_create(struct domain *payer, struct domain *domain, uint
     return service;
 }
 
+void service_unnamed(struct service *service)
+{
+    object_hold(&service->object); /* until service_reap_step is done with it */
+    service->reap_next = reap_list;
+    reap_list = service;
+}
+
+bool service_reap_step(void)
+{
+    struct service *service = reap_list;
+
+    if (!service)
+        return false;
+    reap_list = service->reap_next;
+    service_end(service);
+    object_release(&service->object);
+    return true;
+}
+
+void service_end(struct service *service)
+{
+    struct domain *domain = service->domain;
+
+    if (!domain)
+        return;
+    service->object.dead = 1;
+    if (service->worker) {
+        service_retire(service);
+        service_unfurnish(service);
+    }
+    for (uint32_t i = 0; i < SERVICE_SEGMENTS; i++)
+        segment_drop(service, &service->segments[i]);
+    if (service->notification) {
+        service->notification->service = NULL;
+        object_release(&service->notification->object);
+    }
+    if (service->supervisor_notification)
+        object_release(&service->supervisor_notification->object);
+    service->notification = service->supervisor_notification = NULL;
+    service_forget(service);
+    service->domain = NULL;
+    if (domain->service == service) {
+        domain->service = NULL;
+        domain_finish(domain, DOMAIN_KILLED, 0);
+    }
+    object_release(&domain->object);
+}
+
 struct portal *service_portal(struct service *service, uint64_t binding)
 {
     struct portal *portal = service->portals;
 
-    while (portal && portal->binding != binding)
+    if (service->found && service->found->binding <= binding)
+        portal = service->found;
+    while (portal && portal->binding < binding)
         portal = portal->service_next;
-    return portal;
+    return portal && portal->binding == binding ? portal : NULL;
 }
 
 int64_t service_bind(struct service *service, struct domain *client, uint64_t slot, uint32_t badge, uint64_t *binding)
@@ -145,6 +238,8 @@ int64_t service_bind(struct service *service, struct domain *client, uint64_t sl
 
     if (service->stage == STAGE_GIVEN_UP || client->state != DOMAIN_ALIVE)
         return PD_DEAD;
+    if (client->binding_count == DOMAIN_BINDINGS)
+        return PD_TOO_LARGE;
     status = capability_reserve(&client->table, client, slot, &capability);
     if (status != PD_OK)
         return status;
@@ -163,6 +258,8 @@ int64_t service_bind(struct service *service, struct domain *client, uint64_t sl
     object_hold(&service->object);
     portal->client = client;
     portal->binding = ++service->next_binding;
+    portal->badge = badge;
+    portal->service_previous = service->portals_tail;
     if (service->portals)
         service->portals_tail->service_next = portal;
     else
@@ -171,6 +268,7 @@ int64_t service_bind(struct service *service, struct domain *client, uint64_t sl
     service->portal_count++;
     portal->client_next = client->bindings;
     client->bindings = portal;
+    client->binding_count++;
     object_hold(&portal->object); /* the service's list is a reference, too */
     capability_fill(capability, &portal->object, RIGHT_USE, badge, NULL);
     object_release(&portal->object);
@@ -184,50 +282,63 @@ static void leave_client(struct portal *portal)
 
     while (*link && *link != portal)
         link = &(*link)->client_next;
-    if (*link)
-        *link = portal->client_next;
+    if (!*link)
+        return;
+    *link = portal->client_next;
+    portal->client->binding_count--;
 }
 
 /* The client has left: what the service keeps for it is seen once more by the service, then freed. */
 void service_unbind(struct portal *portal)
 {
     struct service *service = portal->service;
-    struct portal **link = &service->unbinding;
 
     leave_client(portal);
     if (portal->gate == PORTAL_UNBINDING || portal->gate == PORTAL_CLOSED)
         return;
     portal->gate = PORTAL_UNBINDING;
-    if (portal->deferred)
+    while (portal->deferred)
         call_finish(portal->deferred, PD_DEAD, FATE_UNKNOWN);
     if (service->stage == STAGE_GIVEN_UP) {
         portal_close(portal);
         return;
     }
-    while (*link)
-        link = &(*link)->unbind_next;
-    *link = portal;
-    if (service->acceptor)
-        service_next(service);
+    portal->unbind_next = NULL;
+    if (service->unbinding)
+        service->unbinding_tail->unbind_next = portal;
     else
-        service->attention |= ATTENTION_QUEUED;
+        service->unbinding = portal;
+    service->unbinding_tail = portal;
+    service_due(service);
+}
+
+void portal_lose(struct portal *portal)
+{
+    if (portal->gate != PORTAL_OPEN)
+        return;
+    portal->gate = PORTAL_LOST;
+    while (portal->deferred)
+        call_finish(portal->deferred, PD_LOST, FATE_UNKNOWN);
 }
 
 void portal_close(struct portal *portal)
 {
     struct service *service = portal->service;
-    struct portal **link = &service->portals, *previous = NULL;
 
-    while (*link != portal) {
-        previous = *link;
-        link = &(*link)->service_next;
-    }
-    *link = portal->service_next;
-    if (service->portals_tail == portal)
-        service->portals_tail = previous;
+    if (portal->service_previous)
+        portal->service_previous->service_next = portal->service_next;
+    else
+        service->portals = portal->service_next;
+    if (portal->service_next)
+        portal->service_next->service_previous = portal->service_previous;
+    else
+        service->portals_tail = portal->service_previous;
     service->portal_count--;
+    service->found = NULL;
     portal->gate = PORTAL_CLOSED;
     portal->object.dead = 1;
+    while (portal->deferred)
+        call_finish(portal->deferred, PD_DEAD, FATE_UNKNOWN);
     if (portal->ssr) {
         ssr_free(portal->ssr);
         object_release(&portal->ssr->object);

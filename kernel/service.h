@@ -55,10 +55,12 @@ struct portal {
     uint32_t gate;
     uint32_t binding;
     struct domain *client;
-    struct thread *deferred; /* whose request waits for an answer */
+    struct thread *deferred; /* whose requests wait for an answer, the oldest first */
+    uint32_t badge;          /* of the client, as its binder named it */
+    uint32_t waiting;        /* callers in the service's queue */
     uint32_t kills;          /* incarnations that died of its present request since it last committed anything */
     uint32_t repeats;        /* transactions of its present request that ended with REPLY_AGAIN */
-    struct portal *service_next, *client_next, *unbind_next;
+    struct portal *service_next, *service_previous, *client_next, *unbind_next;
 };
 
 struct segment {
@@ -73,7 +75,7 @@ struct segment {
 };
 
 struct answer {
-    struct portal *portal;
+    struct thread *thread;  /* whose deferred request it answers, NULL: it died */
     uint64_t word[3];
     uint64_t message_bytes; /* in the client's message page already */
 };
@@ -104,16 +106,19 @@ struct service {
 
     struct thread *queue_head, *queue_tail; /* callers that wait, in order */
     struct thread *lender;         /* whose pages are mapped in the lend window */
+    uint64_t lent_base;            /* where they are in its address space */
     uint32_t lent_pages;
     uint32_t lent_frozen;          /* entries of the lender are read-only for the length of the call */
     uint32_t operation;            /* of the present request */
     struct notification *notification;
     uint64_t pending_events, taken_events;
-    struct portal *unbinding;      /* list of last transactions due */
+    struct portal *unbinding, *unbinding_tail; /* list of last transactions due */
     struct portal *closing;        /* whose last transaction is under way */
     struct portal *portals;        /* all, by ascending binding number */
     struct portal *portals_tail;
     uint32_t portal_count, next_binding;
+    struct portal *found;          /* the one that was looked up last, at place found_index; NULL: none */
+    uint64_t found_index;
 
     struct ssr *open;              /* mapped by OPEN_SSR */
     struct ssr *opened[SERVICE_OPENED + 2]; /* and the caller's own, and the service region */
@@ -124,11 +129,16 @@ struct service {
 
     struct segment segments[SERVICE_SEGMENTS];
     uint32_t segment_count;
+    uint32_t filled_pages;         /* of segments[segment_count], which is being added */
     uint32_t restore_segment, restore_page;
+    bool unlend_later;             /* a service that died calls on: until the call ends, its own caller's pages stay */
+    bool large;                    /* a region of more than one page: its calls end on the slow path */
+    bool start_later;              /* and the new incarnation does not start */
     uint64_t outbox_first_entry;
     struct memory *outbox;
     uint64_t entry_fresh, entry_recovered, stack_top;
 
+    struct service *reap_next;
     struct notification *supervisor_notification;
     uint64_t supervisor_bit;
     uint64_t record_count;         /* ever made */
@@ -154,17 +164,26 @@ struct service *service_create(struct domain *payer, struct domain *domain, uint
                                uint32_t region_bytes, uint32_t outbox_pages, uint32_t hang_limit_us, int64_t *status);
 int64_t service_bind(struct service *service, struct domain *client, uint64_t slot, uint32_t badge, uint64_t *binding);
 void service_unbind(struct portal *portal);
+/* Everything it has goes, and its domain: nobody has a name for it any more, or its domain ends. Idempotent. */
+void service_end(struct service *service);
+/* Last call of object_destroy. Its own worker may be running, so it ends only in service_reap_step; true: there was one. */
+void service_unnamed(struct service *service);
+bool service_reap_step(void);
 struct portal *service_portal(struct service *service, uint64_t binding);
 void service_set_stage(struct service *service, uint32_t stage);
 void service_invoke(struct thread *self, struct capability *capability, uint64_t operation);
+void service_supervise(struct thread *self, struct service *service, uint64_t operation);
 /* Free what a binding keeps and take it off the list of its service: after its last transaction. */
 void portal_close(struct portal *portal);
+/* Its region is damaged beyond repair: its client gets PD_LOST from now on. */
+void portal_lose(struct portal *portal);
 struct ssr *ssr_create(struct domain *payer, uint32_t bytes, const struct ssr_layout *layout);
 void ssr_free(struct ssr *ssr);
 void ssr_invoke(struct thread *self, struct capability *capability, uint64_t operation);
 
 /* ---- call.c: the slow half of the call flow ---- */
-/* The running transaction's worker leaves the CPU's present address space or window: make the next switch reload. */
+/* Something was taken away from the address space with this root table, or moved: make the next switch to it reload. */
+void address_space_changed(uint64_t root);
 void window_changed(struct service *service);
 __attribute__((cold)) struct thread *call_slow(struct thread *self, struct portal *portal);
 __attribute__((cold)) struct thread *reply_slow(struct thread *worker);
@@ -173,6 +192,12 @@ void service_next(struct service *service);
 /* `caller` waits at the end of the queue; it keeps its request. */
 void service_enqueue(struct service *service, struct thread *caller);
 void service_event(struct service *service, uint64_t bits);
+/* Something is due that no caller pays for: begin it now or, if the worker is busy, help with what it does. */
+void service_due(struct service *service);
+/* The oldest deferred request of `portal` that this transaction has not answered yet, NULL if there is none. */
+struct thread *deferred_request(const struct service *service, const struct portal *portal);
+/* What is to be said of requests of `portal` that are dropped before they run (again). */
+uint64_t portal_fate(const struct portal *portal);
 /* Wake `caller` from its call with this outcome. */
 void call_finish(struct thread *caller, int64_t status, uint64_t word0);
 /* `caller` died in its call. */
@@ -204,13 +229,18 @@ void supervise_monitor(uint64_t now_ticks);
 /* The monitor waits for its notification: it has done what there was to do. It has no calls to reply to. */
 void monitor_ready(struct service *monitor);
 void service_give_up(struct service *service);
-/* Tell the failure flow of a service that has got its number. */
+/* The same for whoever has no supervisor to tell. */
+void service_retire(struct service *service);
+/* Tell the failure flow of a service that has got its number, and that it ends. */
 void service_register(struct service *service);
+void service_forget(struct service *service);
 /* Called when a service is given up; empty, for observers outside the machine to hook. */
 void service_lost(const struct service *service);
 
 /* ---- restore.c: the second half ---- */
+/* PD_AGAIN: some pages are filled, call again with the same. */
 int64_t segment_add(struct service *service, const struct segment *wanted);
+void segment_drop(struct service *service, struct segment *segment);
 /* One bounded step; *remaining is 0 when done. False: no good copy of a code or data page is left. */
 bool service_restore_step(struct service *service, uint64_t *remaining);
 void service_restart(struct service *service, uint64_t entry, uint32_t stage);

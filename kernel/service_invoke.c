@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations on services, for the three who hold capabilities for one: its maker (MANAGE, GRANT), the service
- * itself (SERVE) and the monitor (SUPERVISE). Rule: a command that does not fit the stage answers PD_BAD_STAGE and
- * changes nothing, so that a restarted monitor may give it again. */
+/* Operations on services, for those who hold capabilities for one: its maker (MANAGE, GRANT) and the service itself
+ * (SERVE); the monitor's (SUPERVISE) are in service_supervise.c. Rule: what does not fit the stage answers
+ * PD_BAD_STAGE and changes nothing. */
 #include "kernel/capability.h"
 #include "kernel/domain.h"
 #include "kernel/notification.h"
@@ -9,27 +9,35 @@
 #include "kernel/transaction.h"
 #include "kernel/x86_64/cpu.h"
 
+#define SEGMENT_RESIDENT_PAGES_MAXIMUM 1024u /* of each segment but scratch */
 
 /* ---- making ---- */
 
 static int64_t add_segment(struct thread *self, struct service *service)
 {
-    struct segment segment = {.address = self->rdi, .pages = (uint32_t)self->rsi, .kind = (uint32_t)self->rdx,
-                              .pristine_page = (uint32_t)self->r8, .data_bytes = (uint32_t)self->r9};
+    struct segment segment = {.address = self->rdi, .kind = (uint32_t)self->rdx};
     struct capability *source = capability_at(&self->domain->table, self->r10);
-    uint64_t image_pages = (self->r9 + PAGE_BYTES - 1) / PAGE_BYTES;
+    uint64_t image_pages = self->r9 / PAGE_BYTES + (self->r9 % PAGE_BYTES != 0);
+    uint64_t limit = self->rdx == SEGMENT_SCRATCH ? MEMORY_MAX_PAGES : SEGMENT_RESIDENT_PAGES_MAXIMUM;
+    uint8_t rights = self->rdx == SEGMENT_CODE ? RIGHT_USE | RIGHT_EXECUTE : RIGHT_USE;
 
     if (service->stage != STAGE_UNUSED)
         return PD_BAD_STAGE;
-    if (!self->rsi || self->rsi > MEMORY_MAX_PAGES || self->rdx > SEGMENT_SCRATCH || image_pages > self->rsi)
+    if (!self->rsi || self->rsi > limit || self->rdx > SEGMENT_SCRATCH || image_pages > self->rsi)
         return PD_BAD_ARGUMENT;
+    segment.pages = (uint32_t)self->rsi;
     if (segment.kind == SEGMENT_ZERO || segment.kind == SEGMENT_SCRATCH)
         return self->r9 ? PD_BAD_ARGUMENT : segment_add(service, &segment);
     if (source->type != OBJECT_MEMORY)
         return source->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE;
+    if ((source->rights & rights) != rights)
+        return PD_NO_RIGHT;
     segment.pristine = (struct memory *)source->object;
-    if (!segment.pristine->physical || self->r8 + image_pages > segment.pristine->pages || self->rsi > 1024)
+    if (!segment.pristine->physical || self->r8 > segment.pristine->pages ||
+        image_pages > segment.pristine->pages - self->r8)
         return PD_BAD_ARGUMENT;
+    segment.pristine_page = (uint32_t)self->r8;
+    segment.data_bytes = (uint32_t)self->r9;
     return segment_add(service, &segment);
 }
 
@@ -78,17 +86,22 @@ static int64_t bind_notification(struct thread *self, struct service *service)
 
     if (argument->type != OBJECT_NOTIFICATION)
         return argument->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE;
+    if (!(argument->rights & RIGHT_USE))
+        return PD_NO_RIGHT;
     if (service->notification || notification->service || notification->waiters)
         return PD_BUSY;
     service->notification = notification;
     notification->service = service;
     object_hold(&notification->object);
-    object_hold(&service->object);
+    service_event(service, notification->bits); /* what was signalled before */
+    notification->bits = 0;
     return PD_OK;
 }
 
 static int64_t set_identity(struct thread *self, struct service *service)
 {
+    if (self->domain->object.payer)
+        return PD_NO_RIGHT; /* the system's services are the root domain's to name */
     if (!self->rdi || self->rdi >= OBSERVED_SERVICES || self->r10 > 1)
         return PD_BAD_ARGUMENT;
     if (service->number || observed_services[self->rdi].name[0] || service->stage != STAGE_UNUSED)
@@ -107,6 +120,8 @@ static int64_t set_scheduling(struct thread *self, struct service *service)
 
     if (self->rdi > PRIORITY_MAXIMUM)
         return PD_BAD_ARGUMENT;
+    if (self->rdi > self->domain->priority_limit)
+        return PD_NO_RIGHT;
     sched_dequeue(service->context);
     service->context->priority = (uint8_t)self->rdi;
     if (queued)
@@ -118,7 +133,7 @@ static void make(struct thread *self, struct service *service, uint64_t operatio
 {
     switch (operation) {
     case SERVICE_ADD_SEGMENT:
-        thread_status(self, add_segment(self, service));
+        thread_stepwise(self, add_segment(self, service));
         return;
     case SERVICE_SET_ENTRIES:
         thread_status(self, set_entries(self, service));
@@ -154,28 +169,32 @@ static void bind(struct thread *self, struct service *service)
         status = PD_NO_RIGHT;
     else if (service->stage == STAGE_UNUSED)
         status = PD_BAD_STAGE;
+    else if (self->rdx > UINT32_MAX)
+        status = PD_BAD_ARGUMENT;
     else
         status = service_bind(service, (struct domain *)client->object, self->rsi, (uint32_t)self->rdx, &binding);
-    thread_result(self, status, binding, 0, 0);
+    if (status == PD_OK)
+        thread_result(self, status, binding, 0, 0);
+    else
+        thread_status(self, status);
 }
 
-static void grant(struct thread *self, struct service *service, uint64_t operation)
+/* Who may bind clients may end bindings of its own; another's only who manages or supervises the service. */
+static int64_t unbind(struct thread *self, struct service *service, uint8_t rights)
 {
-    struct portal *portal;
+    struct portal *portal = service_portal(service, self->rdi);
 
-    if (operation == SERVICE_BIND) {
-        bind(self, service);
-        return;
-    }
-    portal = service_portal(service, self->rdi);
-    thread_status(self, portal ? PD_OK : PD_BAD_ARGUMENT);
-    if (portal)
-        service_unbind(portal);
+    if (!portal)
+        return PD_BAD_ARGUMENT;
+    if (portal->client != self->domain && !(rights & (RIGHT_MANAGE | RIGHT_SUPERVISE)))
+        return PD_NO_RIGHT;
+    service_unbind(portal);
+    return PD_OK;
 }
 
 /* ---- serving ---- */
 
-static uint64_t binding_flags(const struct service *service, const struct portal *portal)
+static uint64_t binding_flags(const struct portal *portal)
 {
     uint64_t flags = 0;
 
@@ -185,22 +204,31 @@ static uint64_t binding_flags(const struct service *service, const struct portal
         flags |= BINDING_UNBINDING;
     if (portal->deferred)
         flags |= BINDING_DEFERRED;
-    for (const struct thread *thread = service->queue_head; thread; thread = thread->queue_next)
-        if (thread->portal == portal)
-            flags |= BINDING_PARKED;
+    if (portal->waiting)
+        flags |= BINDING_PARKED;
     return flags;
 }
 
 static void enumerate(struct thread *self, struct service *service)
 {
     struct portal *portal = service->portals;
+    uint64_t index = 0;
 
-    for (uint64_t i = 0; portal && i < self->rdi; i++)
+    if (service->found && service->found_index <= self->rdi) {
+        portal = service->found;
+        index = service->found_index;
+    }
+    while (portal && index < self->rdi) {
         portal = portal->service_next;
-    if (portal)
-        thread_result(self, PD_OK, portal->binding, binding_flags(service, portal), 0);
-    else
+        index++;
+    }
+    if (!portal) {
         thread_status(self, PD_BAD_ARGUMENT);
+        return;
+    }
+    service->found = portal;
+    service->found_index = index;
+    thread_result(self, PD_OK, portal->binding, binding_flags(portal), portal->badge);
 }
 
 static int64_t open_ssr(struct thread *self, struct service *service)
@@ -236,25 +264,25 @@ static int64_t quarantine(struct thread *self, struct service *service)
     if (service->open == portal->ssr)
         transaction_close(service);
     portal->ssr->memory.quarantined = 1;
-    if (portal->gate == PORTAL_OPEN)
-        portal->gate = PORTAL_LOST;
+    portal_lose(portal);
     return PD_OK;
 }
 
 static int64_t answer(struct thread *self, struct service *service)
 {
     struct portal *portal = service_portal(service, self->rdi);
+    struct thread *waiter = portal ? deferred_request(service, portal) : NULL;
     struct answer *answer = &service->answers[service->answer_count];
 
     if (!portal || self->r8 > MESSAGE_BYTES)
         return PD_BAD_ARGUMENT;
-    if (!portal->deferred)
+    if (!waiter)
         return PD_AGAIN;
     if (service->answer_count == SERVICE_ANSWERS)
         return PD_BUSY;
-    *answer = (struct answer){.portal = portal, .word = {self->rsi, self->rdx, self->r10}, .message_bytes = self->r8};
+    *answer = (struct answer){.thread = waiter, .word = {self->rsi, self->rdx, self->r10}, .message_bytes = self->r8};
     if (self->r8)
-        words_copy(portal->deferred->message, self->message, (self->r8 + 7) / 8);
+        message_copy(waiter, self, self->r8);
     service->answer_count++;
     service->attention |= ATTENTION_OPENED;
     return PD_OK;
@@ -263,7 +291,7 @@ static int64_t answer(struct thread *self, struct service *service)
 static void deferred(struct thread *self, struct service *service)
 {
     struct portal *portal = service_portal(service, self->rdi);
-    struct thread *waiter = portal ? portal->deferred : NULL;
+    struct thread *waiter = portal ? deferred_request(service, portal) : NULL;
 
     if (!waiter) {
         thread_status(self, portal ? PD_AGAIN : PD_BAD_ARGUMENT);
@@ -301,147 +329,6 @@ static void serve(struct thread *self, struct service *service, uint64_t operati
     }
 }
 
-/* ---- supervising ---- */
-
-static void record(struct thread *self, struct service *service)
-{
-    uint64_t kept = service->record_count < FAULT_RECORDS ? service->record_count : FAULT_RECORDS;
-
-    if (self->rdi >= kept) {
-        thread_status(self, PD_BAD_ARGUMENT);
-        return;
-    }
-    __builtin_memcpy(self->message, &service->records[(service->record_count - 1 - self->rdi) % FAULT_RECORDS],
-                     sizeof(struct fault_record));
-    thread_status(self, PD_OK);
-}
-
-static void trace(struct thread *self, struct service *service)
-{
-    uint64_t kept = service->trace_count < SERVICE_TRACES - 1 ? service->trace_count : SERVICE_TRACES - 1;
-
-    if (self->rdi >= kept) {
-        thread_status(self, PD_BAD_ARGUMENT);
-        return;
-    }
-    __builtin_memcpy(self->message, &service->traces[(service->trace_count - 1 - self->rdi) % SERVICE_TRACES],
-                     sizeof(struct recovery_record));
-    thread_status(self, PD_OK);
-}
-
-static void restore(struct thread *self, struct service *service)
-{
-    uint64_t remaining = 0;
-
-    if (service->stage != STAGE_FAILED && service->stage != STAGE_RESTORING) {
-        thread_status(self, PD_BAD_STAGE);
-        return;
-    }
-    if (!service_restore_step(service, &remaining)) {
-        service_give_up(service);
-        thread_status(self, PD_LOST);
-        return;
-    }
-    thread_result(self, PD_OK, remaining, 0, 0);
-}
-
-static int64_t restart(struct thread *self, struct service *service)
-{
-    if (service->stage != STAGE_RESTORING || service->restore_segment < service->segment_count)
-        return PD_BAD_STAGE;
-    if (self->rdi > RESTART_FRESH)
-        return PD_BAD_ARGUMENT;
-    service->failed_ticks = 0;
-    service_restart(service, self->rdi == RESTART_FRESH ? service->entry_fresh : service->entry_recovered,
-                    STAGE_RECOVERING);
-    return PD_OK;
-}
-
-static int64_t poison(struct thread *self, struct service *service)
-{
-    struct portal *portal = service_portal(service, self->rdi);
-
-    if (service->stage != STAGE_FAILED && service->stage != STAGE_RESTORING)
-        return PD_BAD_STAGE;
-    if (!portal)
-        return PD_BAD_ARGUMENT;
-    portal->kills = 0;
-    for (struct thread *thread = service->queue_head; thread; thread = thread->queue_next) {
-        if (thread->portal == portal) {
-            if (service->traced == thread)
-                service->traced = NULL;
-            call_finish(thread, PD_POISON, FATE_NOT_DONE);
-            return PD_OK;
-        }
-    }
-    return PD_AGAIN;
-}
-
-static int64_t crash(struct service *service)
-{
-    if (service->stage != STAGE_RUNNING && service->stage != STAGE_RECOVERING)
-        return PD_BAD_STAGE;
-    service_fail(service, &(struct failure){.cause = CAUSE_KILL, .instruction = service->worker->rip});
-    return PD_OK;
-}
-
-static int64_t set_supervisor(struct thread *self, struct service *service)
-{
-    struct capability *argument = capability_at(&self->domain->table, self->rdi);
-
-    if (argument->type != OBJECT_NOTIFICATION)
-        return argument->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE;
-    if (service->supervisor_notification)
-        object_release(&service->supervisor_notification->object);
-    service->supervisor_notification = (struct notification *)argument->object;
-    service->supervisor_bit = self->rsi;
-    object_hold(argument->object);
-    return PD_OK;
-}
-
-static void supervise(struct thread *self, struct service *service, uint64_t operation)
-{
-    switch (operation) {
-    case SERVICE_RECORD:
-        record(self, service);
-        return;
-    case SERVICE_RESTORE:
-        restore(self, service);
-        return;
-    case SERVICE_RESTART:
-        thread_status(self, restart(self, service));
-        return;
-    case SERVICE_POISON:
-        thread_status(self, poison(self, service));
-        return;
-    case SERVICE_GIVE_UP:
-        thread_status(self, PD_OK);
-        if (service->stage != STAGE_GIVEN_UP)
-            service_give_up(service);
-        return;
-    case SERVICE_CRASH:
-        thread_status(self, PD_OK); /* the caller may be the monitor that it crashes */
-        if (crash(service) != PD_OK)
-            thread_status(self, PD_BAD_STAGE);
-        return;
-    case SERVICE_TRACE:
-        trace(self, service);
-        return;
-    case SERVICE_STATS:
-        thread_result(self, PD_OK, service->stage, service->incarnation,
-                      service->incarnation ? service->incarnation - 1 : 0);
-        self->r10 = service->portal_count;
-        return;
-    case SERVICE_SET_SUPERVISOR:
-        thread_status(self, set_supervisor(self, service));
-        return;
-    default: /* SERVICE_ACKNOWLEDGE */
-        thread_status(self, self->rdi && self->rdi <= service->record_count ? PD_OK : PD_BAD_ARGUMENT);
-        if (self->rdi == service->record_count)
-            service->failed_ticks = 0;
-    }
-}
-
 void service_invoke(struct thread *self, struct capability *capability, uint64_t operation)
 {
     struct service *service = service_of(capability->object);
@@ -455,7 +342,7 @@ void service_invoke(struct thread *self, struct capability *capability, uint64_t
     else if (operation == SERVICE_BIND)
         needed = RIGHT_GRANT;
     else if (operation == SERVICE_UNBIND)
-        needed = RIGHT_MANAGE;
+        needed = RIGHT_GRANT | RIGHT_MANAGE | RIGHT_SUPERVISE;
     else if (operation == SERVICE_QUARANTINE)
         needed = RIGHT_SERVE | RIGHT_SUPERVISE;
     else if (operation >= SERVICE_OPEN_SSR && operation <= SERVICE_DEFERRED)
@@ -470,14 +357,16 @@ void service_invoke(struct thread *self, struct capability *capability, uint64_t
         thread_status(self, PD_NO_RIGHT);
     else if (operation == SERVICE_QUARANTINE)
         thread_status(self, quarantine(self, service));
-    else if (operation == SERVICE_BIND || operation == SERVICE_UNBIND)
-        grant(self, service, operation);
+    else if (operation == SERVICE_BIND)
+        bind(self, service);
+    else if (operation == SERVICE_UNBIND)
+        thread_status(self, unbind(self, service, rights));
     else if (needed == RIGHT_MANAGE)
         make(self, service, operation);
     else if (needed == RIGHT_SERVE)
         serve(self, service, operation);
     else
-        supervise(self, service, operation);
+        service_supervise(self, service, operation);
 }
 
 void ssr_invoke(struct thread *self, struct capability *capability, uint64_t operation)

@@ -22,6 +22,14 @@ void thread_repeat_call(struct thread *self)
     self->rip -= SYSCALL_INSTRUCTION_BYTES;
 }
 
+void thread_stepwise(struct thread *self, int64_t status)
+{
+    if (status == PD_AGAIN)
+        thread_repeat_call(self);
+    else
+        thread_status(self, status);
+}
+
 /* A message page for one more thread of `domain`, mapped in its window. */
 static bool message_page_make(struct domain *domain, struct thread *thread)
 {
@@ -35,8 +43,8 @@ static bool message_page_make(struct domain *domain, struct thread *thread)
     if (!frame)
         return false;
     domain->message_pages |= 1u << thread->message_index;
-    domain->window[MESSAGE_ENTRY + thread->message_index] =
-        frame | PTE_PRESENT | PTE_WRITABLE | PTE_USER | PTE_NO_EXECUTE;
+    thread->message_entry = &domain->window[MESSAGE_ENTRY + thread->message_index];
+    *thread->message_entry = frame | PTE_PRESENT | PTE_WRITABLE | PTE_USER | PTE_NO_EXECUTE;
     thread->message = physical_to_pointer(frame);
     return true;
 }
@@ -46,10 +54,17 @@ static void message_page_free(struct domain *domain, struct thread *thread)
     if (!thread->message)
         return;
     domain->message_pages &= ~(1u << thread->message_index);
-    domain->window[MESSAGE_ENTRY + thread->message_index] = 0;
+    *thread->message_entry = 0;
     mmu_flush_page(WINDOW_MESSAGE + (uint64_t)thread->message_index * PAGE_BYTES); /* a sibling may be running */
     frame_free(domain, pointer_to_physical(thread->message));
     thread->message = NULL;
+}
+
+/* A message stays as it is until its call has ended; a sibling that writes there waits. */
+void message_freeze(struct thread *thread)
+{
+    *thread->message_entry &= ~PTE_WRITABLE;
+    address_space_changed(thread->domain->root);
 }
 
 struct thread *thread_create(struct domain *domain)
@@ -79,6 +94,7 @@ void thread_prepare(struct thread *thread, uint64_t entry, uint64_t stack, uint6
     thread->rdi = argument;
     thread->rsi = WINDOW_MESSAGE + (uint64_t)thread->message_index * PAGE_BYTES;
     thread->rflags = RFLAGS_IF | 2;
+    thread->reclaim_steps = 0;
     thread->resume_all = 1;
 }
 
@@ -125,7 +141,8 @@ void thread_deadlines(uint64_t now_ticks)
     while (deadlines && deadlines->deadline_ticks <= now_ticks) {
         struct thread *thread = deadlines;
 
-        thread_status(thread, thread->waiting_for ? PD_TIMEOUT : PD_OK);
+        if (!thread->resume_all) /* a system call ends; else it waited for a page */
+            thread_status(thread, thread->waiting_for ? PD_TIMEOUT : PD_OK);
         if (thread->waiting_for)
             notification_forget(thread->waiting_for, thread);
         thread_wake(thread);
@@ -169,8 +186,6 @@ void thread_end(struct thread *thread)
     if (thread->fpu)
         kernel_free(thread->domain, thread->fpu, FPU_BYTES);
     thread->fpu = NULL;
-    if (thread->service && thread->service->worker == thread)
-        thread->service->worker = NULL;
     release_context(thread);
     thread->state = THREAD_STOPPED;
     if (cpu_local()->current == thread) {

@@ -8,6 +8,7 @@
 #pragma once
 #include "kernel/object.h"
 #include "kernel/sched.h"
+#include "kernel/x86_64/mmu.h"
 
 enum thread_state {
     THREAD_STOPPED,  /* not started, or its incarnation has ended */
@@ -32,8 +33,10 @@ struct thread {
     uint32_t message_index;
     struct portal *portal;   /* of the call it is in (CALLING, QUEUED, DEFERRED) */
     void *message;           /* the message page, as the kernel sees it */
+    uint64_t *message_entry; /* the page-table entry by which its domain sees it */
     void *fpu;               /* saved FPU and SSE registers, 512 bytes, or NULL while it has used none */
     struct thread *queue_next;
+    uint32_t reclaim_steps;  /* its call waits for quota to be given back: so many pieces, or 1: its last try */
     uint64_t deadline_ticks; /* 0: none */
     struct thread *deadline_next;
     uint64_t wait_mask;
@@ -64,11 +67,32 @@ static inline void thread_result(struct thread *self, int64_t status, uint64_t w
     self->rdx = word2;
 }
 
+/* Copy `bytes` bytes of a message, and nothing of what the sender has behind them. */
+static inline void message_copy(struct thread *to, const struct thread *from, uint64_t bytes)
+{
+    uint64_t *last = (uint64_t *)to->message + bytes / 8;
+    uint64_t difference = bytes % 8 ? *last ^ ((const uint64_t *)from->message)[bytes / 8] : 0;
+
+    words_copy(to->message, from->message, bytes / 8);
+    if (difference)
+        *last ^= difference & ((1ull << bytes % 8 * 8) - 1);
+}
+
+/* The status of the running call, which is made again as long as it is PD_AGAIN. */
+void thread_stepwise(struct thread *self, int64_t status);
+
 /* The running system call will be made again when the thread runs next: for work done in bounded steps. */
 void thread_repeat_call(struct thread *self);
 
 /* A stopped thread of `domain`, charged to it. NULL: no memory, or too many threads. */
 struct thread *thread_create(struct domain *domain);
+
+/* While a call of `thread` has a message, its siblings cannot write its message page. */
+void message_freeze(struct thread *thread);
+static inline void message_thaw(struct thread *thread)
+{
+    *thread->message_entry |= PTE_WRITABLE;
+}
 
 /* Registers for a start at `entry`. */
 void thread_prepare(struct thread *thread, uint64_t entry, uint64_t stack, uint64_t argument);

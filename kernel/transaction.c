@@ -32,10 +32,11 @@ bool transfer_valid(const struct thread *caller)
            caller->r9 + pages * PAGE_BYTES <= USER_END;
 }
 
-/* Lending what is itself borrowed for a transaction would hide writes from its commit. */
+/* Lending what is itself borrowed for a transaction would hide writes from its commit; a message page goes with its
+ * thread, whoever has it. */
 static bool lendable(uint64_t address)
 {
-    return address < WINDOW_SSR || address >= WINDOW_LEND;
+    return address < WINDOW_SSR || (address >= WINDOW_LEND && address < WINDOW_MESSAGE) || address >= WINDOW_OUTBOX;
 }
 
 /* The caller's entry for `address`, with the page made present and writable as needed; `*found` is that of the
@@ -57,6 +58,24 @@ static int64_t lend_entry(struct thread *caller, uint64_t address, bool out, uin
     return PD_OK;
 }
 
+/* Nobody writes a page that is lent to be read: counted, since several calls may have it. */
+static void freeze(uint64_t *entry)
+{
+    if (*entry & PTE_WRITABLE)
+        *entry = (*entry & ~PTE_WRITABLE) | PTE_LENT;
+    if (*entry & PTE_LENT)
+        *entry += PTE_LENT_ONE;
+}
+
+static void thaw(uint64_t *entry)
+{
+    if (!(*entry & PTE_LENT))
+        return;
+    *entry -= PTE_LENT_ONE;
+    if (!(*entry & PTE_LENT_COUNT))
+        *entry = (*entry & ~PTE_LENT) | PTE_WRITABLE;
+}
+
 int64_t transfer_lend(struct service *service, struct thread *caller)
 {
     bool out = caller->r8 & TRANSFER_LEND_OUT;
@@ -68,6 +87,7 @@ int64_t transfer_lend(struct service *service, struct thread *caller)
     if (!pages)
         return PD_OK;
     service->lender = caller;
+    service->lent_base = caller->r9;
     object_hold(&caller->object);
     service->lent_pages = 0;
     caller->domain->lending++;
@@ -78,35 +98,77 @@ int64_t transfer_lend(struct service *service, struct thread *caller)
             transfer_unlend(service);
             return status;
         }
-        if (!out && *entry & PTE_WRITABLE && caller->domain->thread_count > 1) {
-            *entry = (*entry & ~PTE_WRITABLE) | PTE_LENT; /* nobody writes it for the length of the call */
+        if (!out && caller->domain->thread_count > 1) {
+            freeze(entry);
             service->lent_frozen = 1;
         }
         slot[service->lent_pages++] = (*entry & PTE_ADDRESS) | rights;
     }
+    if (service->lent_frozen)
+        address_space_changed(caller->domain->root);
     return PD_OK;
+}
+
+static void take_back(struct service *service, struct thread *lender)
+{
+    uint64_t *slot = service->window + WINDOW_LEND_ENTRY;
+
+    for (uint32_t i = 0; i < service->lent_pages; i++)
+        slot[i] = 0;
+    for (uint32_t i = 0; service->lent_frozen && i < service->lent_pages; i++) {
+        uint64_t *entry = mmu_lookup(lender->domain->root, service->lent_base + (uint64_t)i * PAGE_BYTES);
+
+        if (entry)
+            thaw(entry);
+    }
+    service->lent_frozen = 0;
+    service->lent_pages = 0;
+    service->lender = NULL;
+    lender->domain->lending--;
+}
+
+/* Its lender is a service that died in the call. The next incarnation, whose frames they are, has waited for them, and
+ * so has its own caller, whose pages they may be. Returns whose pages can be taken back now. */
+static struct service *release_lender(struct thread *lender)
+{
+    struct service *service = lender->service;
+
+    if (!service || lender->domain->lending)
+        return NULL;
+    if (service->start_later) {
+        service->start_later = false;
+        thread_wake(lender);
+    }
+    return service->unlend_later ? service : NULL;
 }
 
 void transfer_unlend(struct service *service)
 {
-    struct thread *lender = service->lender;
-    uint64_t *slot = service->window + WINDOW_LEND_ENTRY;
+    while (service && service->lender) {
+        struct thread *lender = service->lender;
+        bool was_late = service->unlend_later;
+        struct service *next;
 
-    if (!lender)
-        return;
-    for (uint32_t i = 0; i < service->lent_pages; i++)
-        slot[i] = 0;
-    for (uint32_t i = 0; service->lent_frozen && i < service->lent_pages; i++) {
-        uint64_t *entry = mmu_lookup(lender->domain->root, lender->r9 + (uint64_t)i * PAGE_BYTES);
-
-        if (entry && *entry & PTE_LENT)
-            *entry = (*entry & ~PTE_LENT) | PTE_WRITABLE;
+        take_back(service, lender);
+        next = release_lender(lender);
+        object_release(&lender->object);
+        if (unlikely(was_late)) {
+            service->unlend_later = false;
+            object_release(&service->object);
+        }
+        service = next;
     }
-    service->lent_frozen = 0;
-    lender->domain->lending--;
-    object_release(&lender->object);
-    service->lender = NULL;
-    service->lent_pages = 0;
+}
+
+/* As long as a call that a dead incarnation made has its pages, it keeps its own caller's. */
+static void unlend_after_rollback(struct service *service)
+{
+    if (!service->lender || !service->domain->lending) {
+        transfer_unlend(service);
+    } else if (!service->unlend_later) {
+        service->unlend_later = true;
+        object_hold(&service->object);
+    }
 }
 
 /* ---- regions ---- */
@@ -115,15 +177,15 @@ bool transaction_open_region(struct service *service)
 {
     struct ssr *region = service->region;
 
-    if (!region || ssr_open(&region->memory))
+    if (!region || (!region->memory.quarantined && ssr_open(&region->memory)))
         return true;
-    return ssr_repair(&region->memory) != SSR_LOST;
+    return !region->memory.quarantined && ssr_repair(&region->memory) != SSR_LOST;
 }
 
 static int64_t verify_client(struct ssr *ssr)
 {
     if (ssr->memory.quarantined || (!ssr_open(&ssr->memory) && ssr_repair(&ssr->memory) == SSR_LOST)) {
-        ssr->portal->gate = ssr->portal->gate == PORTAL_OPEN ? PORTAL_LOST : ssr->portal->gate;
+        portal_lose(ssr->portal);
         return PD_LOST;
     }
     return PD_OK;
@@ -243,15 +305,14 @@ void transaction_rollback(struct service *service)
     for (uint32_t i = 0; i < service->opened_count; i++) {
         struct ssr *ssr = service->opened[i];
 
-        if (service->written[i] && ssr_rollback(&ssr->memory, service->written[i]) == SSR_LOST && ssr->portal &&
-            ssr->portal->gate == PORTAL_OPEN)
-            ssr->portal->gate = PORTAL_LOST;
+        if (service->written[i] && ssr_rollback(&ssr->memory, service->written[i]) == SSR_LOST && ssr->portal)
+            portal_lose(ssr->portal);
     }
     if (service->region)
         window_map(service->window + WINDOW_REGION_ENTRY, service->region);
     service->opened_count = 0;
     service->answer_count = 0;
-    transfer_unlend(service);
+    unlend_after_rollback(service);
     service->pending_events |= service->taken_events;
     service->taken_events = 0;
 }

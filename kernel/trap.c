@@ -9,6 +9,7 @@
 #include "kernel/notification.h"
 #include "kernel/service.h"
 #include "kernel/x86_64/apic.h"
+#include "kernel/x86_64/clock.h"
 #include "kernel/x86_64/cpu.h"
 #include "kernel/x86_64/descriptors.h"
 #include "kernel/x86_64/log.h"
@@ -51,8 +52,10 @@ static bool page_fault(struct thread *thread, uint64_t error, uint64_t address)
         lost = memory_frame(mapping->memory, page, &own);
     }
     status = domain_resolve(thread->domain, address, access);
-    if (status == PD_BUSY) { /* lent for reading: wait for the call to end */
-        cpu_local()->reschedule = 1;
+    if (status == PD_NO_QUOTA && reap_step()) /* what ended, but is not yet given back, may be enough */
+        return true;
+    if (status == PD_BUSY) { /* frozen for a call: let it end, whatever the priorities */
+        thread_wait(thread, clock_now_ns() + TICK_NS);
         return true;
     }
     return status == PD_OK && !lost;
@@ -99,7 +102,10 @@ struct thread *kernel_trap_dispatch(uint64_t vector, uint64_t error, uint64_t in
         panic("exception %lu in the kernel at %lx, error %lx, address %lx", vector, instruction, error,
               cpu_read_cr2());
     interrupt(vector);
-    while (!cpu->ready_mask && (memory_reap_step() || domain_reap_step()))
-        ;
     return kernel_leave();
+}
+
+bool kernel_idle(void)
+{
+    return reap_step();
 }

@@ -8,3 +8,6 @@ struct thread *trap_dispatch(struct thread *thread, uint64_t vector, uint64_t er
 
 /* A trap out of the kernel: only interrupts, and only while it idles. */
 struct thread *kernel_trap_dispatch(uint64_t vector, uint64_t error, uint64_t instruction);
+
+/* One bounded piece of what is done when nobody can run; true: there is more. */
+bool kernel_idle(void);

@@ -5,6 +5,8 @@
  * (System calls: Intel SDM vol. 3A, 5.8.8 and 2B SYSCALL/SYSRET. User addresses end below the canonical limit, so
  * that SYSRET never sees a return address that is not canonical.)
  */
+#include "kernel/x86_64/cpu.h"
+
 #define THREAD_RAX 0
 #define THREAD_RBX 8
 #define THREAD_RCX 16
@@ -123,13 +125,22 @@ resume_all:
         swapgs
         iretq
 
-/* Nobody can run: wait for an interrupt. It arrives at kernel_trap below, which starts over on an empty stack. */
+/* Nobody can run: do what can wait, piece by piece, then wait for an interrupt. It arrives at kernel_trap below, which
+ * starts over on an empty stack. */
 idle:
         movq    %gs:CPU_KERNEL_STACK, %rsp
+        call    kernel_idle
+        testb   %al, %al
+        jz      wait
+        sti
+        nop     /* interrupts are taken after the instruction that follows STI */
+        cli
+        jmp     idle
+wait:
         sti
         hlt
         cli
-        jmp     idle
+        jmp     wait
         .size syscall_entry, . - syscall_entry
 
         .globl trap_entry
@@ -164,6 +175,7 @@ trap_entry:
         movq    %rcx, THREAD_RSP(%rax)
         movq    $1, THREAD_RESUME_ALL(%rax)
         cld
+        SMAP_SITE(clac) /* a gate leaves the user's flag AC as it is */
         movq    %rax, %rdi
         movq    FRAME_VECTOR(%rsp), %rsi
         movq    FRAME_ERROR(%rsp), %rdx

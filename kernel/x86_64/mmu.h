@@ -14,7 +14,9 @@
 #define PTE_UNCACHED 0x010ull
 #define PTE_ACCESSED 0x020ull
 #define PTE_DIRTY 0x040ull
-#define PTE_LENT 0x200ull /* software: was writable, is read-only while it is lent `in` */
+#define PTE_LENT 0x200ull           /* software: was writable, is read-only while it is lent `in` */
+#define PTE_LENT_ONE (1ull << 52)   /* software: to so many calls */
+#define PTE_LENT_COUNT (0x7full << 52)
 #define PTE_NO_EXECUTE (1ull << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ull
 

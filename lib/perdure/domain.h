@@ -138,6 +138,12 @@ static inline int64_t pd_set_exit_notification(uint32_t domain, uint32_t notific
     return pd_invoke_4(domain, DOMAIN_SET_EXIT_NOTIFICATION, notification, bits, 0, 0);
 }
 
+/* The highest priority that threads of `domain` may give away; at most the caller's own limit. */
+static inline int64_t pd_set_priority_limit(uint32_t domain, uint64_t limit)
+{
+    return pd_invoke_4(domain, DOMAIN_SET_PRIORITY_LIMIT, limit, 0, 0, 0);
+}
+
 /* Name a domain for people; the first 16 characters of `name` count. */
 static inline int64_t pd_set_name(uint32_t domain, const char *name)
 {

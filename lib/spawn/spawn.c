@@ -240,6 +240,12 @@ static int make_thread(struct spawn_child *child, const struct spawn_request *re
     return 0;
 }
 
+/* What the program may give to threads of its own. */
+static uint64_t priority_limit(const struct spawn_request *request)
+{
+    return request->priority_limit > request->priority ? request->priority_limit : request->priority;
+}
+
 int spawn_start(const struct spawn_request *request, const struct spawn_image *image, struct spawn_child *child,
                 struct spawn_failure *failure)
 {
@@ -256,6 +262,7 @@ int spawn_start(const struct spawn_request *request, const struct spawn_image *i
     child->domain = pd_slot_take();
     if (failed(pd_create_domain(SLOT_SELF_DOMAIN, child->domain, request->quota_pages), "its domain", failure) ||
         failed(pd_set_name(child->domain, request->name), "its name", failure) ||
+        failed(pd_set_priority_limit(child->domain, priority_limit(request)), "its priority limit", failure) ||
         map_program(child, image, &program, failure) || make_stack(child, request, &block, failure) ||
         make_thread(child, request, failure) || give_self(child, request->process_number, failure) ||
         give_capabilities(child, request, failure) ||

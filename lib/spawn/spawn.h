@@ -53,6 +53,7 @@ struct spawn_request {
     uint64_t creation_mask;
     uint64_t quota_pages;
     uint64_t priority;           /* 0..PRIORITY_MAXIMUM */
+    uint64_t priority_limit;     /* that it may give to others; at least `priority` is meant */
     const struct spawn_service *services;
     uint32_t service_count;
     const struct spawn_capability *capabilities;

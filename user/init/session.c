@@ -178,6 +178,7 @@ static void start(const char *const *line_words, uint64_t quota_pages)
     if (found) {
         program_capabilities(&request, services, capabilities, supervises(line_words[0], &image));
         if (supervises(line_words[0], &image)) {
+            request.priority_limit = PRIORITY_MAXIMUM;
             request.capability_count += supervision(capabilities + request.capability_count);
         }
     }

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* What the monitor, and who else may look after a service, can ask of it. Rule: a command that does not fit the stage
+ * answers PD_BAD_STAGE and changes nothing, so that a restarted monitor may give it again. */
+#include "kernel/capability.h"
+#include "kernel/domain.h"
+#include "kernel/notification.h"
+#include "kernel/thread.h"
+#include "kernel/transaction.h"
+
+static void record(struct thread *self, struct service *service)
+{
+    uint64_t kept = service->record_count < FAULT_RECORDS ? service->record_count : FAULT_RECORDS;
+
+    if (self->rdi >= kept) {
+        thread_status(self, PD_BAD_ARGUMENT);
+        return;
+    }
+    __builtin_memcpy(self->message, &service->records[(service->record_count - 1 - self->rdi) % FAULT_RECORDS],
+                     sizeof(struct fault_record));
+    thread_status(self, PD_OK);
+}
+
+static void trace(struct thread *self, struct service *service)
+{
+    uint64_t kept = service->trace_count < SERVICE_TRACES - 1 ? service->trace_count : SERVICE_TRACES - 1;
+
+    if (self->rdi >= kept) {
+        thread_status(self, PD_BAD_ARGUMENT);
+        return;
+    }
+    __builtin_memcpy(self->message, &service->traces[(service->trace_count - 1 - self->rdi) % SERVICE_TRACES],
+                     sizeof(struct recovery_record));
+    thread_status(self, PD_OK);
+}
+
+static void restore(struct thread *self, struct service *service)
+{
+    uint64_t remaining = 0;
+
+    if (service->stage != STAGE_FAILED && service->stage != STAGE_RESTORING) {
+        thread_status(self, PD_BAD_STAGE);
+        return;
+    }
+    if (!service_restore_step(service, &remaining)) {
+        service_give_up(service);
+        thread_status(self, PD_LOST);
+        return;
+    }
+    thread_result(self, PD_OK, remaining, 0, 0);
+}
+
+static int64_t restart(struct thread *self, struct service *service)
+{
+    if (service->stage != STAGE_RESTORING || service->restore_segment < service->segment_count)
+        return PD_BAD_STAGE;
+    if (self->rdi > RESTART_FRESH)
+        return PD_BAD_ARGUMENT;
+    service->failed_ticks = 0;
+    service_restart(service, self->rdi == RESTART_FRESH ? service->entry_fresh : service->entry_recovered,
+                    STAGE_RECOVERING);
+    return PD_OK;
+}
+
+/* A last transaction that kills incarnations is not shown to the service. */
+static bool drop_unbind(struct service *service, struct portal *portal)
+{
+    struct portal **link = &service->unbinding, *previous = NULL;
+
+    while (*link && *link != portal) {
+        previous = *link;
+        link = &(*link)->unbind_next;
+    }
+    if (!*link)
+        return false;
+    *link = portal->unbind_next;
+    if (service->unbinding_tail == portal)
+        service->unbinding_tail = previous;
+    portal_close(portal);
+    return true;
+}
+
+static int64_t poison(struct thread *self, struct service *service)
+{
+    struct portal *portal = service_portal(service, self->rdi);
+
+    if (service->stage != STAGE_FAILED && service->stage != STAGE_RESTORING)
+        return PD_BAD_STAGE;
+    if (!portal)
+        return PD_BAD_ARGUMENT;
+    portal->kills = 0;
+    if (portal->gate == PORTAL_UNBINDING && drop_unbind(service, portal))
+        return PD_OK;
+    for (struct thread *thread = service->queue_head; thread; thread = thread->queue_next) {
+        if (thread->portal == portal) {
+            if (service->traced == thread)
+                service->traced = NULL;
+            call_finish(thread, PD_POISON, portal_fate(portal));
+            return PD_OK;
+        }
+    }
+    return PD_AGAIN;
+}
+
+static int64_t crash(struct service *service)
+{
+    if (service->stage != STAGE_RUNNING && service->stage != STAGE_RECOVERING)
+        return PD_BAD_STAGE;
+    service_fail(service, &(struct failure){.cause = CAUSE_KILL, .instruction = service->worker->rip});
+    return PD_OK;
+}
+
+static int64_t set_supervisor(struct thread *self, struct service *service)
+{
+    struct capability *argument = capability_at(&self->domain->table, self->rdi);
+
+    if (argument->type != OBJECT_NOTIFICATION)
+        return argument->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE;
+    if (!(argument->rights & RIGHT_WRITE))
+        return PD_NO_RIGHT;
+    if (service->supervisor_notification)
+        object_release(&service->supervisor_notification->object);
+    service->supervisor_notification = (struct notification *)argument->object;
+    service->supervisor_bit = self->rsi;
+    object_hold(argument->object);
+    return PD_OK;
+}
+
+void service_supervise(struct thread *self, struct service *service, uint64_t operation)
+{
+    switch (operation) {
+    case SERVICE_RECORD:
+        record(self, service);
+        return;
+    case SERVICE_RESTORE:
+        restore(self, service);
+        return;
+    case SERVICE_RESTART:
+        thread_status(self, restart(self, service));
+        return;
+    case SERVICE_POISON:
+        thread_status(self, poison(self, service));
+        return;
+    case SERVICE_GIVE_UP:
+        thread_status(self, PD_OK);
+        if (service->stage != STAGE_GIVEN_UP)
+            service_give_up(service);
+        return;
+    case SERVICE_CRASH:
+        thread_status(self, PD_OK); /* the caller may be the monitor that it crashes */
+        if (crash(service) != PD_OK)
+            thread_status(self, PD_BAD_STAGE);
+        return;
+    case SERVICE_TRACE:
+        trace(self, service);
+        return;
+    case SERVICE_STATS:
+        thread_result(self, PD_OK, service->stage, service->incarnation,
+                      service->incarnation ? service->incarnation - 1 : 0);
+        self->r10 = service->portal_count;
+        return;
+    case SERVICE_SET_SUPERVISOR:
+        thread_status(self, set_supervisor(self, service));
+        return;
+    default: /* SERVICE_ACKNOWLEDGE */
+        thread_status(self, self->rdi && self->rdi <= service->record_count ? PD_OK : PD_BAD_ARGUMENT);
+        if (self->rdi == service->record_count)
+            service->failed_ticks = 0;
+    }
+}
