@@ -48,13 +48,19 @@ void input_drain(void)
     uart_set_receive_interrupts(&console.first, false);
 }
 
+static bool is_in_journal(uint64_t number)
+{
+    return (*journal_entry(number) & ~0xffu) == journal_mark(number);
+}
+
 void input_recover_taking(void)
 {
     uint64_t number = console_outbox()->taking - 1;
     uint64_t taken = *uart_taken();
 
-    /* A number below that was committed; what is in the message page by now is something else. */
-    if (console_outbox()->taking != 0 && number >= console_region()->received && taken != UART_NOTHING_TAKEN) {
+    /* A byte that was committed or is in the journal was taken long ago, and the message page holds something else. */
+    if (console_outbox()->taking != 0 && number >= console_region()->received && !is_in_journal(number) &&
+        taken != UART_NOTHING_TAKEN) {
         *journal_entry(number) = journal_mark(number) | (uint8_t)taken;
     }
     console_outbox()->taking = 0;
@@ -65,12 +71,10 @@ void input_recover(void)
     struct console_region *region = console_region();
 
     for (uint32_t index = 0; index < JOURNAL_ENTRIES && line_wants(region, console.terminal); index++) {
-        uint32_t entry = *journal_entry(region->received);
-
-        if ((entry & ~0xffu) != journal_mark(region->received)) {
+        if (!is_in_journal(region->received)) {
             break;
         }
-        receive((uint8_t)entry);
+        receive((uint8_t)*journal_entry(region->received));
     }
 }
 

@@ -14,7 +14,7 @@
 #define UART_SCRATCH 7
 
 #define INTERRUPT_RECEIVED 0x01
-#define FIFO_ENABLE 0x01 /* without the bits that clear the FIFOs */
+#define FIFO_ENABLE 0xc1 /* interrupt at 14 bytes or after a pause; without the bits that clear the FIFOs */
 #define LINE_8N1 0x03
 #define LINE_DIVISOR_ACCESS 0x80
 #define MODEM_READY 0x0b /* DTR, RTS, and OUT2, which lets interrupts out */
