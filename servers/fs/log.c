@@ -67,9 +67,10 @@ static void chunk_checksums(uint32_t block, const uint8_t *payload, uint32_t *ch
     uint32_t unit = block >> fs.volume.unit_shift;
     uint32_t first = ((block << fs.volume.block_shift) & (UNIT_BYTES - 1)) >> CHUNK_SHIFT;
     uint32_t chunks = (uint32_t)fs.volume.block_bytes >> CHUNK_SHIFT;
+    uint32_t seed = cache_seed(unit, first); /* the seeds of a unit's chunks follow each other */
 
     for (uint32_t chunk = 0; chunk < chunks; chunk++) {
-        checksums[chunk] = checksum_chunk(cache_seed(unit, first + chunk), payload + chunk * CHUNK_BYTES);
+        checksums[chunk] = checksum_chunk(seed + chunk, payload + chunk * CHUNK_BYTES);
     }
 }
 
@@ -271,4 +272,22 @@ int64_t log_apply(uint32_t unit, uint8_t *contents)
         }
     }
     return 0;
+}
+
+int64_t log_audit(void)
+{
+    struct log_half *half = current_half();
+    int64_t damaged = 0;
+
+    for (uint32_t number = 0; number < fs_region()->log_records; number++) {
+        const struct log_record *record = &half->header[number];
+
+        if (!header_is_valid(record, number) ||
+            payload_check(record->block, record->offset, half->payload + record->payload, record->bytes) !=
+                record->payload_check) {
+            server_log("audit: log record %u is damaged", number);
+            damaged++;
+        }
+    }
+    return damaged;
 }
