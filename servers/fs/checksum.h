@@ -17,7 +17,7 @@ static inline uint32_t checksum_words(uint32_t seed, const void *bytes, size_t w
     const uint64_t *word = bytes;
     uint64_t crc = seed;
 
-#pragma GCC unroll 32
+#pragma GCC unroll 8
     for (size_t index = 0; index < words; index++) {
         crc = __builtin_ia32_crc32di(crc, word[index]);
     }

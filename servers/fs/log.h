@@ -41,4 +41,7 @@ void log_append(uint32_t block, uint32_t offset, uint32_t bytes, uint32_t kind, 
 /* Apply all records of the blocks of `unit` to its contents as read from the disk. 0, or -PE_IO (a lost record). */
 int64_t log_apply(uint32_t unit, uint8_t *contents);
 
+/* Records whose header or payload is damaged. */
+int64_t log_audit(void);
+
 #endif

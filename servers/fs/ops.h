@@ -50,7 +50,7 @@ int64_t op_unlink(struct request *request);
 int64_t op_rmdir(struct request *request);
 int64_t op_rename(struct request *request);
 
-/* recover.c, mount.c. */
+/* audit.c, mount.c. */
 int64_t op_audit(struct request *request);
 int64_t op_unmount(struct request *request);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recovery: everything again from the disk, the committed log and the SSRs; and the audit, which compares.
+ * Recovery: everything again from the disk, the committed log and the SSRs.
  *
  * Rule: one bad SSR costs one client, never the service. What cannot be read (the region itself, which the kernel has
  * checked) is a panic, and the monitor decides.
@@ -9,7 +9,6 @@
 #include "inode.h"
 #include "log.h"
 #include "mount.h"
-#include "ops.h"
 #include "state.h"
 #include "transaction.h"
 #include "volume.h"
@@ -47,37 +46,4 @@ void service_start_recovered(void)
     }
     service_close_ssr();
     region_seal();
-}
-
-/* Free counts of one group against its bitmaps. */
-static uint32_t audit_group(uint32_t group)
-{
-    const struct ext2_group *descriptor = group_view(group);
-    uint32_t free_blocks = 0;
-    uint32_t free_inodes = 0;
-
-    if (descriptor == NULL) {
-        return 1;
-    }
-    for (uint32_t bit = 0; bit < group_blocks(group); bit++) {
-        const uint8_t *byte = bit % (CHUNK_BYTES * 8) == 0 || bit == 0
-                                  ? block_view(descriptor->block_bitmap, bit >> 3, CHUNK_BYTES)
-                                  : NULL;
-
-        (void)byte;
-    }
-    (void)free_blocks;
-    (void)free_inodes;
-    return 0;
-}
-
-int64_t op_audit(struct request *request)
-{
-    int64_t differences = 0;
-
-    (void)request;
-    for (uint32_t group = 0; group < fs.volume.groups; group++) {
-        differences += audit_group(group);
-    }
-    return differences;
 }
