@@ -161,3 +161,69 @@ int fdclosedir(DIR *directory)
     free(directory);
     return fd;
 }
+
+int alphasort(const struct dirent **left, const struct dirent **right)
+{
+    return strcoll((*left)->d_name, (*right)->d_name);
+}
+
+/* A copy of an entry as long as its name; NULL and ENOMEM. */
+static struct dirent *copy_entry(const struct dirent *entry)
+{
+    struct dirent *copy = malloc(sizeof *copy);
+
+    if (copy) {
+        *copy = *entry;
+    }
+    return copy;
+}
+
+static void free_entries(struct dirent **entries, size_t count)
+{
+    while (count) {
+        free(entries[--count]);
+    }
+    free(entries);
+}
+
+int scandir(const char *path, struct dirent ***entries, int (*wanted)(const struct dirent *),
+            int (*compare)(const struct dirent **, const struct dirent **))
+{
+    DIR *directory = opendir(path);
+    struct dirent **list = NULL;
+    const struct dirent *entry;
+    size_t room = 0;
+    size_t count = 0;
+
+    if (!directory) {
+        return -1;
+    }
+    while ((entry = readdir(directory)) != NULL) {
+        if (wanted && !wanted(entry)) {
+            continue;
+        }
+        if (count == room) {
+            struct dirent **longer = realloc(list, (room = room * 2 + 16) * sizeof *list);
+
+            if (!longer) {
+                break;
+            }
+            list = longer;
+        }
+        if ((list[count] = copy_entry(entry)) == NULL) {
+            break;
+        }
+        count++;
+    }
+    closedir(directory);
+    if (entry) {
+        free_entries(list, count);
+        errno = ENOMEM;
+        return -1;
+    }
+    if (compare && count) {
+        qsort(list, count, sizeof *list, (int (*)(const void *, const void *))(void *)compare);
+    }
+    *entries = list;
+    return (int)count;
+}

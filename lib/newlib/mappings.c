@@ -6,6 +6,8 @@
  * moves a mark and refuses what the quota could not pay. A mapping is a memory of its own; its address is never used
  * again for another, so a stale pointer faults.
  */
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -22,9 +24,12 @@
 #define RESERVE_PAGES 64
 #define MAPPINGS_MAXIMUM 100
 
+/* One mapping of the kernel's. Those that a partial munmap() or mprotect() has split share a memory. */
 struct mapped {
     uint8_t *start;
-    uint64_t pages;
+    uint64_t pages; /* 0: a free entry */
+    uint64_t first_page; /* of the memory */
+    uint64_t rights; /* 0: the addresses are kept, but nothing may be done there */
     uint32_t memory;
 };
 
@@ -136,13 +141,15 @@ static int map_memory(struct mapped *mapping, uint64_t pages, uint64_t rights)
         errno = ENOMEM;
         return -1;
     }
-    if (pd_map(SLOT_SELF_DOMAIN, mapping->memory, map_next, 0, pages, rights, 0) != PD_OK) {
+    if (rights && pd_map(SLOT_SELF_DOMAIN, mapping->memory, map_next, 0, pages, rights, 0) != PD_OK) {
         pd_slot_drop(mapping->memory);
         errno = ENOMEM;
         return -1;
     }
     mapping->start = (uint8_t *)map_next;
     mapping->pages = pages;
+    mapping->first_page = 0;
+    mapping->rights = rights;
     map_next += (pages + 1) * PAGE_BYTES;
     return 0;
 }
@@ -191,73 +198,138 @@ void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t
     return mapping->start;
 }
 
-/* The mapping that holds all of a range; NULL and errno. */
-static struct mapped *mapping_of(const void *address, uint64_t pages)
+static struct mapped *mapping_at(const uint8_t *address)
 {
-    const uint8_t *start = address;
-
-    if (((uintptr_t)address & (PAGE_BYTES - 1)) || pages == 0) {
-        errno = EINVAL;
-        return NULL;
-    }
     for (unsigned index = 0; index < MAPPINGS_MAXIMUM; index++) {
         struct mapped *mapping = &mappings[index];
 
-        if (mapping->pages && start >= mapping->start &&
-            start + pages * PAGE_BYTES <= mapping->start + mapping->pages * PAGE_BYTES) {
+        if (mapping->pages && address >= mapping->start && address < mapping->start + mapping->pages * PAGE_BYTES) {
             return mapping;
         }
     }
-    errno = ENOMEM;
     return NULL;
 }
 
-int munmap(void *address, size_t bytes)
+/* Whether every page of a range is mapped: 0, or -1 and errno. */
+static int check_range(const void *address, uint64_t pages)
 {
-    uint64_t pages = pd_pages(bytes);
-    struct mapped *mapping = mapping_of(address, pages);
+    const uint8_t *place = address;
 
-    if (!mapping) {
-        return -1;
-    }
-    if (pd_unmap(SLOT_SELF_DOMAIN, (uint64_t)address, pages) != PD_OK) {
+    if (((uintptr_t)address & (PAGE_BYTES - 1)) || pages == 0) {
         errno = EINVAL;
         return -1;
     }
-    if (pages == mapping->pages) {
-        pd_slot_drop(mapping->memory);
-        mapping->pages = 0;
+    while (pages) {
+        const struct mapped *mapping = mapping_at(place);
+        uint64_t covered = mapping ? (uint64_t)(mapping->start + mapping->pages * PAGE_BYTES - place) / PAGE_BYTES : 0;
+
+        if (!covered) {
+            errno = ENOMEM;
+            return -1;
+        }
+        covered = covered < pages ? covered : pages;
+        place += covered * PAGE_BYTES;
+        pages -= covered;
     }
     return 0;
 }
 
-int mprotect(void *address, size_t bytes, int protection)
+/* Give a memory up when no mapping of it is left. */
+static void drop_unused(uint32_t memory)
 {
-    uint64_t pages = pd_pages(bytes);
-    struct mapped *mapping = mapping_of(address, pages);
-    uint64_t first_page;
+    for (unsigned index = 0; index < MAPPINGS_MAXIMUM; index++) {
+        if (mappings[index].pages && mappings[index].memory == memory) {
+            return;
+        }
+    }
+    pd_slot_drop(memory);
+}
 
-    if (!mapping) {
+/* Map a part of what a mapping was, with these rights. */
+static int add_part(const struct mapped *whole, uint64_t skipped_pages, uint64_t pages, uint64_t rights)
+{
+    struct mapped *part;
+
+    if (pages == 0) {
+        return 0;
+    }
+    part = mapping_new();
+    if (!part) {
         return -1;
     }
-    if ((protection & PROT_WRITE) && (protection & PROT_EXEC)) {
-        errno = EACCES;
-        return -1;
-    }
-    first_page = (uint64_t)((uint8_t *)address - mapping->start) / PAGE_BYTES;
-    pd_unmap(SLOT_SELF_DOMAIN, (uint64_t)address, pages);
-    if (protection != PROT_NONE && pd_map(SLOT_SELF_DOMAIN, mapping->memory, (uint64_t)address, first_page, pages,
-                                          rights_of(protection), 0) != PD_OK) {
+    *part = (struct mapped){whole->start + skipped_pages * PAGE_BYTES, pages, whole->first_page + skipped_pages, rights,
+                            whole->memory};
+    if (rights && pd_map(SLOT_SELF_DOMAIN, part->memory, (uint64_t)part->start, part->first_page, pages, rights, 0) !=
+                      PD_OK) {
+        part->pages = 0;
         errno = ENOMEM;
         return -1;
     }
     return 0;
 }
 
+/*
+ * Change `pages` pages at `address`, all inside one mapping: give them other rights, or remove them. The kernel
+ * removes mappings whole, so what stays of it is mapped again.
+ */
+static int change_part(struct mapped *mapping, uint8_t *address, uint64_t pages, int remove, uint64_t rights)
+{
+    struct mapped whole = *mapping;
+    uint64_t before = (uint64_t)(address - whole.start) / PAGE_BYTES;
+    int result;
+
+    if (whole.rights && pd_unmap(SLOT_SELF_DOMAIN, (uint64_t)whole.start, whole.pages) != PD_OK) {
+        errno = EINVAL;
+        return -1;
+    }
+    mapping->pages = 0;
+    result = add_part(&whole, 0, before, whole.rights);
+    result |= remove ? 0 : add_part(&whole, before, pages, rights);
+    result |= add_part(&whole, before + pages, whole.pages - before - pages, whole.rights);
+    drop_unused(whole.memory);
+    return result;
+}
+
+static int change(void *address, size_t bytes, int remove, uint64_t rights)
+{
+    uint64_t pages = pd_pages(bytes);
+    uint8_t *place = address;
+
+    if (check_range(address, pages) != 0) {
+        return -1;
+    }
+    while (pages) {
+        struct mapped *mapping = mapping_at(place);
+        uint64_t part = (uint64_t)(mapping->start + mapping->pages * PAGE_BYTES - place) / PAGE_BYTES;
+
+        part = part < pages ? part : pages;
+        if (change_part(mapping, place, part, remove, rights) != 0) {
+            return -1;
+        }
+        place += part * PAGE_BYTES;
+        pages -= part;
+    }
+    return 0;
+}
+
+int munmap(void *address, size_t bytes)
+{
+    return change(address, bytes, 1, 0);
+}
+
+int mprotect(void *address, size_t bytes, int protection)
+{
+    if ((protection & PROT_WRITE) && (protection & PROT_EXEC)) {
+        errno = EACCES;
+        return -1;
+    }
+    return change(address, bytes, 0, rights_of(protection));
+}
+
 int msync(void *address, size_t bytes, int flags)
 {
     (void)flags;
-    return mapping_of(address, pd_pages(bytes)) ? 0 : -1;
+    return check_range(address, pd_pages(bytes));
 }
 
 int madvise(void *address, size_t bytes, int advice)
@@ -322,6 +394,21 @@ int setrlimit(int resource, const struct rlimit *limit)
     (void)limit;
     errno = EPERM;
     return -1;
+}
+
+int posix_memalign(void **block, size_t alignment, size_t bytes)
+{
+    void *place;
+
+    if (alignment < sizeof(void *) || (alignment & (alignment - 1))) {
+        return EINVAL;
+    }
+    place = memalign(alignment, bytes);
+    if (!place) {
+        return ENOMEM;
+    }
+    *block = place;
+    return 0;
 }
 
 uint32_t glue_mapping_memory(const void *start)

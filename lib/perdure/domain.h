@@ -83,7 +83,7 @@ static inline int64_t pd_map(uint32_t domain, uint32_t memory, uint64_t address,
     return pd_invoke_6(domain, DOMAIN_MAP, memory, address, first_page, pages, protection, flags);
 }
 
-/* Remove mappings; goes on until the kernel has done all its bounded steps. */
+/* Remove one mapping, which must be named whole; goes on until the kernel has done all its bounded steps. */
 static inline int64_t pd_unmap(uint32_t domain, uint64_t address, uint64_t pages)
 {
     int64_t status;

@@ -23,10 +23,17 @@
 #define NEAR_NS 2000
 #define PRIORITY_LIMIT 10 /* of what the calls make */
 #define TIDY_EVERY 4096
+#define MAPPED_MAXIMUM 256
 
 static uint64_t state;
 static uint64_t calls;
 static uint8_t lent[16 * PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
+
+static struct {
+    uint64_t address;
+    uint64_t pages;
+} mapped[MAPPED_MAXIMUM];
+static unsigned mapped_count;
 
 static uint64_t next(void)
 {
@@ -174,6 +181,20 @@ static uint64_t copyable_slot(void)
     return below(2) ? own_slot() : known[below(sizeof known / sizeof known[0])];
 }
 
+/* Map into this program's own domain, and remember what has to be removed again. */
+static int64_t map_call(struct pd_call *call)
+{
+    uint64_t address = call->word[1];
+    uint64_t pages = call->word[3];
+    int64_t status = pd_invoke(SLOT_SELF_DOMAIN, DOMAIN_MAP, call);
+
+    if (status == PD_OK && mapped_count < MAPPED_MAXIMUM) {
+        mapped[mapped_count].address = address;
+        mapped[mapped_count++].pages = pages;
+    }
+    return status;
+}
+
 static int64_t domain_call(void)
 {
     uint64_t slot = below(2) ? SLOT_SELF_DOMAIN : own_slot();
@@ -229,6 +250,9 @@ static int64_t domain_call(void)
     } else if ((operation == DOMAIN_CREATE_THREAD || operation == DOMAIN_CREATE_SERVICE) &&
                call.word[1] == SLOT_SELF_DOMAIN) {
         call.word[1] = own_slot();
+    }
+    if (slot == SLOT_SELF_DOMAIN && operation == DOMAIN_MAP) {
+        return map_call(&call);
     }
     return pd_invoke((uint32_t)slot, (uint32_t)operation, &call);
 }
@@ -316,7 +340,10 @@ static void tidy(void)
             pd_delete(SLOT_SELF_DOMAIN, slot);
         }
     }
-    pd_unmap(SLOT_SELF_DOMAIN, FIRST_ADDRESS, ADDRESS_PAGES + 64);
+    while (mapped_count) {
+        mapped_count--;
+        pd_unmap(SLOT_SELF_DOMAIN, mapped[mapped_count].address, mapped[mapped_count].pages);
+    }
 }
 
 void fuzz_start(uint64_t seed)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* The start-up block: laid out for another address than where it is written, and never past its room. */
+/* sources: lib/spawn/block.c */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spawn/block.h"
+
+#define THERE 0x7eff0000ul
+
+static const char *const arguments[] = {"program", "", "two words", NULL};
+static const char *const environment[] = {"A=1", "LONG=0123456789abcdef0123456789abcdef", NULL};
+
+static struct spawn_request request = {
+    .name = "program",
+    .arguments = arguments,
+    .environment = environment,
+    .working_directory = "/some/where",
+    .streams = {{STARTUP_CONSOLE, 0, 0, NULL}, {STARTUP_FILE, 0, 0x601, "/out"}, {STARTUP_CONSOLE, 2, 0, NULL}},
+    .process_number = 7,
+    .parent_number = 1,
+    .creation_mask = 022,
+};
+
+/* What the program would read at `pointer`. */
+static const void *seen(const void *room, const void *pointer)
+{
+    return (const uint8_t *)room + ((uintptr_t)pointer - THERE);
+}
+
+START_TEST(program_finds_everything)
+{
+    uint64_t bytes = startup_bytes(&request);
+    struct startup_block *block = calloc(1, bytes);
+    char *const *list;
+
+    ck_assert_int_eq(startup_build(block, bytes, THERE, &request), 0);
+    ck_assert_uint_eq(block->magic, STARTUP_MAGIC);
+    ck_assert_uint_eq(block->argument_count, 3);
+    list = seen(block, block->arguments);
+    for (int index = 0; index < 3; index++) {
+        ck_assert_str_eq(seen(block, list[index]), arguments[index]);
+    }
+    ck_assert_ptr_null(list[3]);
+    list = seen(block, block->environment);
+    ck_assert_str_eq(seen(block, list[0]), "A=1");
+    ck_assert_str_eq(seen(block, list[1]), environment[1]);
+    ck_assert_ptr_null(list[2]);
+    ck_assert_str_eq(seen(block, block->working_directory), "/some/where");
+    ck_assert_uint_eq(block->process_number, 7);
+    ck_assert_uint_eq(block->creation_mask, 022);
+    ck_assert_uint_eq(block->streams[1].kind, STARTUP_FILE);
+    ck_assert_uint_eq(block->streams[1].flags, 0x601);
+    ck_assert_str_eq(seen(block, block->streams[1].path), "/out");
+    ck_assert_ptr_null(block->streams[0].path);
+    free(block);
+}
+END_TEST
+
+/* The size that was computed is exact: one byte less does not do, and nothing is written past it (ASan watches). */
+START_TEST(size_is_exact)
+{
+    uint64_t bytes = startup_bytes(&request);
+
+    for (uint64_t room_bytes = 0; room_bytes < bytes; room_bytes += 8) {
+        void *room = calloc(1, room_bytes ? room_bytes : 1);
+
+        ck_assert_int_eq(startup_build(room, room_bytes, THERE, &request), -1);
+        free(room);
+    }
+}
+END_TEST
+
+START_TEST(nothing_at_all_is_fine)
+{
+    struct spawn_request empty = {.arguments = NULL, .environment = NULL};
+    uint64_t bytes = startup_bytes(&empty);
+    struct startup_block *block = calloc(1, bytes);
+
+    ck_assert_int_eq(startup_build(block, bytes, THERE, &empty), 0);
+    ck_assert_uint_eq(block->argument_count, 0);
+    ck_assert_ptr_null(*(char *const *)seen(block, block->arguments));
+    ck_assert_ptr_null(block->working_directory);
+    free(block);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("startup");
+    TCase *test_case = tcase_create("startup");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_test(test_case, program_finds_everything);
+    tcase_add_test(test_case, size_is_exact);
+    tcase_add_test(test_case, nothing_at_all_is_fine);
+    suite_add_tcase(suite, test_case);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
