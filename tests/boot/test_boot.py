@@ -66,7 +66,8 @@ def test_a_program_that_is_not_there_is_said_and_its_status_is_the_verdicts(tmp_
     assert "absent" in outcome.log, outcome.tail()
 
 
-@pytest.mark.parametrize("damage", [b"", b"x", b"PDBUNDLE" + bytes(56), b"PDBUNDLE" + b"\xff" * 4088, bytes(8192)])
+@pytest.mark.parametrize("damage", [b"", b"x", b"PDBUNDLE" + bytes(56), b"PDBUNDLE" + b"\xff" * 4088, bytes(8192)],
+                         ids=["empty", "one byte", "no entries", "wild entries", "zeros"])
 def test_a_damaged_payload_does_not_stop_the_kernel(damage: bytes, tmp_path: Path) -> None:
     """It is refused or taken as empty; then the shell starts, finds the end of its input, and the machine ends."""
     outcome = boot(tmp_path, "qemu-system-x86_64", "pvh-microvm", damage, keys=b"\x10E")
