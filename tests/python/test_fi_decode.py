@@ -56,6 +56,7 @@ def decode(lines: list[str]) -> list[list[str]]:
 
 
 def assemble(text: str) -> str:
+    BUILD.mkdir(parents=True, exist_ok=True)
     source = BUILD / "one.s"
     source.write_text(text + "\n")
     subprocess.run(["as", "-o", BUILD / "one.o", source], check=True, timeout=20)
