@@ -163,6 +163,18 @@ static void consume(struct console_region *region, uint32_t bytes)
     region->ready_bytes -= bytes;
 }
 
+/* The first `count` bytes, in two pieces where the ring ends between them. */
+static void copy_out(const struct console_region *region, uint8_t *to, uint32_t count)
+{
+    uint32_t straight = CONSOLE_INPUT_BYTES - region->head;
+
+    if (straight > count) {
+        straight = count;
+    }
+    __builtin_memcpy(to, region->input + region->head, straight);
+    __builtin_memcpy(to + straight, region->input, count - straight);
+}
+
 /* Bytes of the first ready line, its newline included; an end-of-file mark ends it and is not counted. */
 static uint32_t line_length(const struct console_region *region)
 {
@@ -198,9 +210,7 @@ int32_t line_read(struct console_region *region, bool terminal, uint8_t *to, uin
     if (count > available) {
         count = available;
     }
-    for (uint32_t offset = 0; offset < count; offset++) {
-        to[offset] = *place(region, offset);
-    }
+    copy_out(region, to, count);
     consume(region, count);
     return (int32_t)count;
 }
