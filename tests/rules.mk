@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Unit tests on the build machine, with Check, AddressSanitizer and UndefinedBehaviorSanitizer.
 #
-# Every C file below tests/unit/ that names what it tests in one of its first five lines is a test program:
+# Every C file below tests/unit/ that names what it tests in one of its first ten lines is a test program:
 #     /* sources: ssr/ssr.c servers/fs/ */        compiled together with the test; a folder means all of its C files
 #     /* flags: -DPAGE_COUNT=16 */                optional, for all of its files
 
 UNIT_TEST_FILES := $(shell grep -l -m 1 '^[ /*]*sources:' $(wildcard tests/unit/*.c tests/unit/*/*.c) /dev/null)
 unit-name = $(subst /,_,$(patsubst tests/unit/%.c,%,$(1)))
-unit-line = $(shell sed -n '1,5s|^[ /*]*$(2): *\([^*]*\).*|\1|p' $(1))
+unit-line = $(shell sed -n '1,10s|^[ /*]*$(2): *\([^*]*\).*|\1|p' $(1))
 unit-sources = $(foreach word,$(call unit-line,$(1),sources),$(if $(filter %/,$(word)),$(wildcard $(word)*.c),$(word)))
 
 # unit-test NAME,FILES,FLAGS

@@ -138,15 +138,15 @@ def suite_model() -> Tally:
     return tally_tap("model", *run([PYTHON, "model/check.py"], 300))
 
 
-def pytest_suite(directory: str) -> Callable[[], Tally]:
-    """The tests below one directory of tests/, two at a time."""
+def pytest_suite(directory: str, distribution: str = "load") -> Callable[[], Tally]:
+    """The tests below one directory of tests/, two at a time; "loadfile": tests of one file share something."""
     def suite() -> Tally:
         if not any((ROOT / directory).rglob("test_*.py")):
             return Tally(failures=[f"{directory}: has no tests"])
         result = BUILD / "tests" / f"{directory.replace('/', '-')}.xml"
         result.unlink(missing_ok=True)
-        status, text = run([PYTHON, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "--tb=short",
-                            f"--junitxml={result}", directory], SUITE_TIMEOUT_S)
+        status, text = run([PYTHON, "-m", "pytest", "-q", "-n", "2", "--dist", distribution, "-p", "no:cacheprovider",
+                            "--tb=short", f"--junitxml={result}", directory], SUITE_TIMEOUT_S)
         tally = Tally()
         if not result.exists():
             tail = "\n    ".join(text.strip().splitlines()[-20:])
@@ -177,7 +177,7 @@ SUITES: dict[str, Callable[[], Tally]] = {
     "abi": suite_abi,
     "unit": suite_unit,
     "model": suite_model,
-    "python": pytest_suite("tests/python"),
+    "python": pytest_suite("tests/python", "loadfile"),
     "boot": pytest_suite("tests/boot"),
     "recovery": pytest_suite("tests/recovery"),
     "programs": pytest_suite("tests/programs"),
