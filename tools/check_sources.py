@@ -5,7 +5,7 @@
 Rule: each check prints `ok NAME` or `not ok NAME` and, below it, every place with the mend. Checks:
     includes   point one way, toward abi/
     licence    every source file says its licence in its first lines
-    size       files under 500 lines, functions under 60
+    size       files under 500 lines (tests, which are lists of cases: 750), functions under 60
     words      no mark of unfinished work
     budget     kernel/ and ssr/ under 8,000 lines of code, kernel text under 86 KB
 """
@@ -41,6 +41,7 @@ FREESTANDING = ("ssr", "kernel", "boot", "servers", "recovery")
 FREESTANDING_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "limits.h", "stdalign.h", "stdnoreturn.h",
                         "cpuid.h"}
 FILE_LINES = 500
+TEST_FILE_LINES = 750
 FUNCTION_LINES = 60
 CODE_LINES_BUDGET = 8000
 KERNEL_TEXT_BUDGET_BYTES = 86 * 1024
@@ -150,8 +151,9 @@ def check_size(files: list[Path]) -> list[str]:
             continue
         text = (ROOT / path).read_text(errors="replace")
         lines = text.count("\n")
-        if lines >= FILE_LINES:
-            problems.append(f"{path}: {lines} lines, {FILE_LINES} are too many; mend: split it by what it does")
+        limit = TEST_FILE_LINES if path.parts[0] == "tests" else FILE_LINES
+        if lines >= limit:
+            problems.append(f"{path}: {lines} lines, {limit} are too many; mend: split it by what it does")
         if path.suffix == ".c":
             for first, length in _functions(text):
                 if length >= FUNCTION_LINES:
