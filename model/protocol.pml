@@ -21,7 +21,7 @@
  *   P9 termination      there is no cycle in which nothing gets done (checked as absence of cycles)
  *
  * Configuration: FAULTS, MONITOR_FAULTS (budgets), REQUESTS (of each client), WAITERS (clients that block on events),
- * EVENTS, NESTED (requests call the block server), POISONED (the last client sends poison), MORTAL (client 0 may die),
+ * EVENTS, NESTED (requests call the block server), CUT (each request is cut into two transactions), POISONED (the last client sends poison), MORTAL (client 0 may die),
  * BROKEN (recovery never succeeds: the service is given up). A MUTANT_* leaves one rule out and must be caught.
  */
 #ifndef FAULTS
@@ -76,6 +76,7 @@ bool client_dead[CLIENTS], unbinding[CLIENTS], closed[CLIENTS];
 
 /* Committed regions, and the working copies that only the running transaction has. */
 byte ssr[CLIENTS], working_ssr[CLIENTS];
+bool part[CLIENTS], working_part[CLIENTS]; /* how far a request that is cut into two has come: in its region, too */
 byte seen, working_seen;        /* events taken */
 byte spent, working_spent;      /* events handed to waiters */
 byte written, working_written;  /* end of the outbox */
@@ -104,6 +105,7 @@ inline begin_transaction()
     assert(incarnation[FS] != rolled_back);                             /* P2 */
     for (i : 0 .. CLIENTS - 1) {
         working_ssr[i] = ssr[i];
+        working_part[i] = part[i];
         answering[i] = false
     }
     working_seen = seen;
@@ -119,6 +121,7 @@ inline forget()
 {
     for (i : 0 .. CLIENTS - 1) {
         working_ssr[i] = 0;
+        working_part[i] = false;
         answering[i] = false
     }
     working_seen = 0;
@@ -134,6 +137,7 @@ inline publish()
 {
     for (i : 0 .. CLIENTS - 1) {
         ssr[i] = working_ssr[i];
+        part[i] = working_part[i];
         if
         :: answering[i] && call[i] == DEFERRED -> call[i] = REPLIED; answer[i] = OK
         :: else
@@ -151,7 +155,8 @@ inline rollback()
 {
 #ifdef MUTANT_NO_ROLLBACK
     for (i : 0 .. CLIENTS - 1) {
-        ssr[i] = (in_transaction -> working_ssr[i] : ssr[i])
+        ssr[i] = (in_transaction -> working_ssr[i] : ssr[i]);
+        part[i] = (in_transaction -> working_part[i] : part[i])
     }
 #endif
     forget();
@@ -222,6 +227,12 @@ serve:
     assert(nested_incarnation == incarnation[FS]);                      /* P3 */
     d_step { nested = IDLE; nested_argument = 0; nested_incarnation = 0 };
 #endif
+#ifdef CUT
+    if
+    :: !working_part[client] -> working_part[client] = true; goto again
+    :: working_part[client] -> working_part[client] = false
+    fi;
+#endif
     if
     :: client < WAITERS && working_seen == working_spent -> goto defer
     :: client < WAITERS && working_seen > working_spent -> working_spent++
@@ -257,6 +268,22 @@ serve:
         fi
     }
     goto check;
+
+#ifdef CUT
+again: /* commits; the request is run again from its start and finds in its region how far it has come */
+    if
+    :: true
+    :: FAULT_STRIKES; goto failed
+    fi;
+    atomic { skip; d_step {
+        publish();
+        if
+        :: call[client] == SERVED -> call[client] = QUEUED
+        :: else
+        fi
+    } }
+    goto check;
+#endif
 
 defer: /* commits too; the request stays with its client */
     atomic { skip; d_step {
@@ -310,7 +337,8 @@ unbind: /* the last transaction of a binding */
         publish();
         unbound[0]++;
         closed[0] = true;
-        ssr[0] = 0
+        ssr[0] = 0;
+        part[0] = false
     }
     goto check;
 
