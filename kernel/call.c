@@ -451,7 +451,7 @@ static bool reply_valid(const struct service *service, const struct thread *work
 
     if (worker->r8 > MESSAGE_BYTES || flags > REPLY_AGAIN || flags == (REPLY_DEFER | REPLY_AGAIN))
         return false;
-    return !flags || (service->portal && !service->closing && service->portal->repeats < CALL_TRANSACTIONS_MAXIMUM);
+    return !flags || (service->portal && !service->closing);
 }
 
 struct thread *reply_slow(struct thread *worker)
@@ -465,6 +465,10 @@ struct thread *reply_slow(struct thread *worker)
     }
     if (!reply_valid(service, worker)) {
         service_fail(service, &(struct failure){.cause = CAUSE_PROTOCOL, .instruction = worker->rip});
+        return kernel_leave();
+    }
+    if (worker->rax & REPLY_AGAIN && service->portal->repeats >= CALL_TRANSACTIONS_MAXIMUM) {
+        service_fail(service, &(struct failure){.cause = CAUSE_HANG, .instruction = worker->rip});
         return kernel_leave();
     }
     if (!transaction_commit(service)) {

@@ -40,6 +40,8 @@ static void record_failure(struct service *service, const struct failure *failur
 
     if (portal && failure->cause != CAUSE_KILL)
         portal->kills++;
+    if (portal)
+        portal->repeats = 0;
     *record = (struct fault_record){
         .index = (uint32_t)++service->record_count,
         .service = service->number,
