@@ -9,6 +9,8 @@
 #include "perdure/service.h"
 #include "servers/common/server.h"
 
+#define UNMOUNT_ATTEMPTS 16
+
 _Noreturn void init_main(void);
 
 static _Noreturn void machine_end(uint64_t code, uint64_t detail)
@@ -51,14 +53,22 @@ static void audit(void)
 }
 
 /*
- * Write everything back and mark the disk clean. A machine without a disk has nothing to unmount; a lost file
+ * Write everything back and mark the disk clean. Unmounting may be repeated, so a request that was dropped because the
+ * file system died over it again and again is made again. A machine without a disk has nothing to unmount; a lost file
  * system is a lost service.
  */
 static void unmount(void)
 {
-    struct pd_call call = {0};
-    int64_t status = pd_invoke(SLOT_FS, FS_UNMOUNT, &call);
+    struct pd_call call;
+    int64_t status;
 
+    for (int attempt = 0; attempt < UNMOUNT_ATTEMPTS; attempt++) {
+        call = (struct pd_call){0};
+        status = pd_invoke(SLOT_FS, FS_UNMOUNT, &call);
+        if (status != PD_POISON) {
+            break;
+        }
+    }
     if (status != PD_OK) {
         init_fail("unmounting", "fs", status);
     }

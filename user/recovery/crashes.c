@@ -15,8 +15,9 @@
 #include <abi/rng.h>
 
 #define ABOVE_MONITOR 31 /* the monitor does not run before the strike is over */
-#define BELOW_MONITOR 25 /* the monitor has restarted a service before the next blow, but the service has not run yet */
-#define BARRAGE 20       /* more blows in a row than any rule allows faults */
+#define BELOW_MONITOR \
+    25 /* the monitor has restarted a service before the next blow, but the service has not run yet */
+#define BARRAGE 20 /* more blows in a row than any rule allows faults */
 
 static const uint32_t all_services[] = {SERVICE_NUMBER_CONSOLE, SERVICE_NUMBER_BLK,  SERVICE_NUMBER_FS,
                                         SERVICE_NUMBER_RNG,     SERVICE_NUMBER_ECHO, SERVICE_NUMBER_ECHO0};
@@ -85,7 +86,10 @@ static void case_kill_idle(void)
     end();
 }
 
-/* Each service again and again before its recovery has run an instruction; many more often than faults are allowed. */
+/*
+ * Each service again and again before its recovery has run an instruction; many more often than faults are
+ * allowed.
+ */
 static void case_kill_recovering(void)
 {
     uint32_t numbers[BARRAGE];
@@ -136,8 +140,8 @@ static void case_kill_monitor(void)
 
     begin();
     for (unsigned round = 0; round < 20; round++) {
-        const uint32_t numbers[] = {SERVICE_NUMBER_MONITOR, all_services[round % SERVICES], SERVICE_NUMBER_MONITOR,
-                                    SERVICE_NUMBER_MONITOR};
+        const uint32_t numbers[] = {SERVICE_NUMBER_MONITOR, all_services[round % SERVICES],
+                                    SERVICE_NUMBER_MONITOR, SERVICE_NUMBER_MONITOR};
 
         service_crash(SERVICE_NUMBER_MONITOR);
         all_work("without a failed service");

@@ -14,29 +14,28 @@
 #include <abi/blk.h>
 #include <abi/console.h>
 
-#define DISK_SECTORS 512u /* that are written */
+#define DISK_SECTORS  512u /* that are written */
 #define BATCH_SECTORS 64u
-#define BATCH_PAGES (BATCH_SECTORS * BLK_SECTOR_BYTES / PAGE_BYTES)
-#define ROUNDS 20
-#define LINES 200
+#define BATCH_PAGES   (BATCH_SECTORS * BLK_SECTOR_BYTES / PAGE_BYTES)
+#define ROUNDS        20
+#define LINES         200
 
 static uint8_t kept[DISK_SECTORS * BLK_SECTOR_BYTES] __attribute__((aligned(PAGE_BYTES)));
 static uint8_t batch[BATCH_SECTORS * BLK_SECTOR_BYTES] __attribute__((aligned(PAGE_BYTES)));
 
-/* One call of the disk; a slow device is asked again. */
-static int64_t disk(const struct client *client, uint32_t operation, uint64_t sector, uint32_t count, void *memory)
+/* One call of the disk. */
+static int64_t disk(const struct client *client, uint32_t operation, uint64_t sector, uint32_t count,
+                    void *memory)
 {
     uint64_t pages = (count * BLK_SECTOR_BYTES + PAGE_BYTES - 1) / PAGE_BYTES;
     struct pd_call call;
     int64_t status;
 
-    do {
-        call = (struct pd_call){.word = {sector, count, 0, 0}, .lend_base = (uint64_t)memory};
-        call.transfer = operation == BLK_READ    ? pd_transfer_lend_out(pages)
-                        : operation == BLK_WRITE ? pd_transfer_lend_in(pages)
-                                                 : 0;
-        status = pd_invoke(client->slot, operation, &call);
-    } while (status == PD_OK && (int64_t)call.word[0] == -PE_AGAIN);
+    call = (struct pd_call){.word = {sector, count, 0, 0}, .lend_base = (uint64_t)memory};
+    call.transfer = operation == BLK_READ    ? pd_transfer_lend_out(pages)
+                    : operation == BLK_WRITE ? pd_transfer_lend_in(pages)
+                                             : 0;
+    status = pd_invoke(client->slot, operation, &call);
     if (status != PD_OK) {
         wrong("disk: %s", pd_status_text(status));
         return -PE_IO;
@@ -92,7 +91,8 @@ static void case_disk(void)
     expect(disk(&client, BLK_READ, call.word[1], 1, batch), -PE_INVAL, "reading past the end");
     expect(disk(&client, BLK_READ, call.word[1] - 1, 2, batch), -PE_INVAL, "reading across the end");
     for (uint32_t sector = 0; sector < DISK_SECTORS; sector += BATCH_SECTORS) {
-        expect(disk(&client, BLK_READ, base + sector, BATCH_SECTORS, kept + sector * BLK_SECTOR_BYTES), 0, "reading");
+        expect(disk(&client, BLK_READ, base + sector, BATCH_SECTORS, kept + sector * BLK_SECTOR_BYTES), 0,
+               "reading");
     }
     begin_storm(numbers, 1, 100, 0xd15c);
     while (!storm_is_over() || rounds < ROUNDS) {
@@ -122,8 +122,8 @@ static void case_disk_that_fails(void)
 }
 
 /*
- * Lines of output while the console is killed: who reads them on the host finds each of them, in order; what a kill
- * can at worst repeat is said in servers/console/output.h.
+ * Lines of output while the console is killed: who reads them on the host finds each of them, in order;
+ * what a kill can at worst repeat is said in servers/console/output.h.
  */
 static void case_output(void)
 {
@@ -134,7 +134,8 @@ static void case_output(void)
     begin_storm(numbers, 1, 100, 0xc0);
     while (!storm_is_over() || line < LINES) {
         char text[96];
-        int bytes = snprintf(text, sizeof text, "line %06u abcdefghijklmnopqrstuvwxyz 0123456789 end\n", line++);
+        int bytes = snprintf(text, sizeof text, "line %06u abcdefghijklmnopqrstuvwxyz 0123456789 end\n",
+                             line++);
 
         if (write(1, text, (size_t)bytes) != bytes) {
             wrong("line %u was not written", line - 1);
@@ -146,7 +147,8 @@ static void case_output(void)
 /* Lines that the host sends, until one says "end"; each is sent back. The console is killed all the time. */
 static void case_input(void)
 {
-    static const uint32_t numbers[] = {SERVICE_NUMBER_CONSOLE, SERVICE_NUMBER_CONSOLE, SERVICE_NUMBER_MONITOR};
+    static const uint32_t numbers[] = {SERVICE_NUMBER_CONSOLE, SERVICE_NUMBER_CONSOLE,
+                                       SERVICE_NUMBER_MONITOR};
     char line[512];
     int more = 1;
 

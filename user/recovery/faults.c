@@ -2,8 +2,8 @@
 /*
  * Faults of the service itself, ordered from echo: what its own client sees, and what another one sees.
  *
- * Rule: every case has two clients, counts the calls of both, and expects the counters to go on without a gap: a request
- * takes effect once, whatever happened in between.
+ * Rule: every case has two clients, counts the calls of both, and expects the counters to go on without a
+ * gap: a request takes effect once, whatever happened in between.
  */
 #include "harness.h"
 
@@ -11,9 +11,9 @@
 
 #include <abi/echo.h>
 
-#define ECHO SERVICE_NUMBER_ECHO
-#define ECHO0 SERVICE_NUMBER_ECHO0
-#define POISON_SAME 3        /* restarts until a request is poison: the same fault each time */
+#define ECHO             SERVICE_NUMBER_ECHO
+#define ECHO0            SERVICE_NUMBER_ECHO0
+#define POISON_SAME      3   /* restarts until a request is poison: the same fault each time */
 #define POISON_DIFFERENT 256 /* and different ones */
 
 static const char *const kind_names[ECHO_FAULT_KINDS] = {
@@ -135,7 +135,8 @@ static void case_fault_in_recovery(void)
     client_expect(&own, ECHO_FAULT, ECHO_FAULT_RECOVERY, 1, 0, "one fault in recovery");
     expect((int64_t)(service_restarts(ECHO) - restarts), 2, "restarts");
     both_go_on("after");
-    client_expect(&own, ECHO_FAULT, ECHO_FAULT_RECOVERY_ALWAYS, 7, 0, "seven faults at the start of recovery");
+    client_expect(&own, ECHO_FAULT, ECHO_FAULT_RECOVERY_ALWAYS, 7, 0,
+                  "seven faults at the start of recovery");
     expect((int64_t)(service_restarts(ECHO) - restarts), 10, "restarts");
     both_go_on("after seven");
     end();
@@ -149,7 +150,8 @@ static void case_bad_state(void)
 
     begin();
     both_go_on("before");
-    expect(client_call(&own, ECHO_FAULT, ECHO_FAULT_RECOVERY, 0, &call), PD_LOST, "call of the client that is left out");
+    expect(client_call(&own, ECHO_FAULT, ECHO_FAULT_RECOVERY, 0, &call), PD_LOST,
+           "call of the client that is left out");
     expect((int64_t)(service_restarts(ECHO) - restarts), 3, "restarts");
     expect(client_call(&own, ECHO_TOUCH, 8, 0, &call), PD_LOST, "its next call");
     client_expect(&other, ECHO_TOUCH, 8, 0, ++other_calls, "another client");
@@ -168,7 +170,8 @@ static void case_give_up(void)
     struct pd_call call;
 
     client_expect(&bystander, ECHO_TOUCH, 8, 0, 1, "another service before");
-    expect(client_call(&lost, ECHO_FAULT, ECHO_FAULT_RECOVERY_ALWAYS, 0, &call), PD_DEAD, "call of the service's client");
+    expect(client_call(&lost, ECHO_FAULT, ECHO_FAULT_RECOVERY_ALWAYS, 0, &call), PD_DEAD,
+           "call of the service's client");
     expect((int64_t)service_stage(ECHO0), STAGE_GIVEN_UP, "stage");
     expect(client_call(&lost, ECHO_NULL, 0, 0, &call), PD_DEAD, "its next call");
     expect((int64_t)call.word[0], FATE_NOT_DONE, "fate of its next call");

@@ -35,12 +35,12 @@ void expect(int64_t actual, int64_t expected, const char *what)
 struct client client_bind(uint32_t number)
 {
     struct client client = {.service = number, .slot = pd_slot_take()};
-    int64_t status =
-        pd_service_bind(SLOT_SERVICES + number, SLOT_SELF_DOMAIN, client.slot, 0, &client.binding);
+    int64_t status = pd_service_bind(SLOT_SERVICES + number, SLOT_SELF_DOMAIN, client.slot, 0,
+                                     &client.binding);
 
     if (status != PD_OK) {
-        printf("cannot bind to %s: %s. Does this program come from the system bundle?\n", service_name(number),
-               pd_status_text(status));
+        printf("cannot bind to %s: %s. Does this program come from the system bundle?\n",
+               service_name(number), pd_status_text(status));
         exit(2);
     }
     return client;

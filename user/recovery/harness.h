@@ -4,11 +4,11 @@
  *
  *     recovery CASE...     run these cases; `recovery all` runs those that leave every service alive
  *
- * Each case prints `case NAME: ok`, or `case NAME: WRONG: what` for each thing that is not as it must be; the last line is
- * `verdict: N ok, M wrong`, and the exit status is 0 only if M is 0.
+ * Each case prints `case NAME: ok`, or `case NAME: WRONG: what` for each thing that is not as it must be;
+ * the last line is `verdict: N ok, M wrong`, and the exit status is 0 only if M is 0.
  *
- * Rule: a case leaves services as it found them, but for those that say they end one. Supervision is needed, so this program
- * works only from the system bundle.
+ * Rule: a case leaves services as it found them, but for those that say they end one. Supervision is
+ * needed, so this program works only from the system bundle.
  */
 #ifndef USER_RECOVERY_HARNESS_H
 #define USER_RECOVERY_HARNESS_H
@@ -32,10 +32,10 @@ struct test_case {
     int destructive; /* a service is gone afterwards; not part of `all` */
 };
 
-extern const struct test_case fault_cases[];   /* faults.c */
-extern const struct test_case crash_cases[];   /* crashes.c */
-extern const struct test_case storm_cases[];   /* storm.c */
-extern const struct test_case device_cases[];  /* devices.c */
+extern const struct test_case fault_cases[];  /* faults.c */
+extern const struct test_case crash_cases[];  /* crashes.c */
+extern const struct test_case storm_cases[];  /* storm.c */
+extern const struct test_case device_cases[]; /* devices.c */
 
 /* A binding of this program to a service; each is a client of its own. */
 struct client {
@@ -70,9 +70,10 @@ uint64_t service_bindings(uint32_t number);
 void service_crash(uint32_t number);
 
 /*
- * A second thread of its own priority, which crashes services while the first thread is in the midst of something.
- * strike() has it do so at once at `priority` and returns when it has; begin_storm() lets it go on by itself for so many
- * rounds or until end_storm(). A storm must be seen to be over before the next order.
+ * A second thread of its own priority, which crashes services while the first thread is in the midst of
+ * something. strike() has it do so at once at `priority` and returns when it has; begin_storm() lets it go
+ * on by itself for so many rounds or until end_storm(). A storm must be seen to be over before the next
+ * order.
  */
 void strike(uint64_t priority, const uint32_t *numbers, uint32_t count);
 void begin_storm(const uint32_t *numbers, uint32_t count, uint32_t rounds, uint64_t seed);

@@ -13,10 +13,10 @@
 #include <abi/echo.h>
 #include <abi/rng.h>
 
-#define STORM_ROUNDS 400
+#define STORM_ROUNDS   400
 #define STREAM_NUMBERS 65536
-#define STREAM_PART 64
-#define STREAM_SEED 0x5eed
+#define STREAM_PART    64
+#define STREAM_SEED    0x5eed
 
 static uint64_t calm_stream[STREAM_NUMBERS];
 static uint8_t lent_pages[4][PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
@@ -69,7 +69,8 @@ static void check_message(const struct client *client, unsigned round)
 
 static void check_lending(const struct client *client, unsigned round)
 {
-    struct pd_call call = {.word = {round}, .transfer = pd_transfer_lend_out(4), .lend_base = (uint64_t)lent_pages};
+    struct pd_call call = {
+        .word = {round}, .transfer = pd_transfer_lend_out(4), .lend_base = (uint64_t)lent_pages};
 
     expect(pd_invoke(client->slot, ECHO_LEND, &call), PD_OK, "lending pages out");
     expect((int64_t)call.word[0], 4 * (int64_t)round, "sum of the pages lent out");
@@ -101,7 +102,8 @@ static void storm_with(const uint32_t *numbers, uint32_t count, uint64_t seed)
             check_stream(&stormy, rounds);
         }
     }
-    printf("storm: %llu crashes while %u rounds of work were done\n", (unsigned long long)storm_crashes(), rounds);
+    printf("storm: %llu crashes while %u rounds of work were done\n", (unsigned long long)storm_crashes(),
+           rounds);
     if (storm_crashes() < STORM_ROUNDS / 4) {
         wrong("only %llu crashes took effect", (unsigned long long)storm_crashes());
     }

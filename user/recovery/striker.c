@@ -2,8 +2,8 @@
 /*
  * The second thread: crashes services at a priority of its own.
  *
- * Rule: it uses no C library, which has one thread. It is told what to do through `order` and woken by a notification;
- * an order is changed only while it waits.
+ * Rule: it uses no C library, which has one thread. It is told what to do through `order` and woken by a
+ * notification; an order is changed only while it waits.
  */
 #include "harness.h"
 
@@ -17,12 +17,12 @@
 #include <perdure/thread.h>
 
 #define TARGETS_MAXIMUM 32
-#define STACK_BYTES 16384
-#define BIT_GO 1
-#define BIT_DONE 2
-#define LONG_BUDGET_US 1000000
-#define STORM_PRIORITY 31
-#define STORM_STEP_NS 1000000u
+#define STACK_BYTES     16384
+#define BIT_GO          1
+#define BIT_DONE        2
+#define LONG_BUDGET_US  1000000
+#define STORM_PRIORITY  31
+#define STORM_STEP_NS   1000000u
 #define STRIKE_LIMIT_NS 2000000000u
 
 static struct {
@@ -61,7 +61,8 @@ static void storm(void)
     for (; order.rounds > 0; order.rounds--) {
         uint32_t blows = 1 + (uint32_t)(next_random() % 3);
 
-        pd_invoke_4(thread_slot, THREAD_SLEEP_UNTIL, pd_now_ns() + next_random() % (3 * STORM_STEP_NS), 0, 0, 0);
+        pd_invoke_4(thread_slot, THREAD_SLEEP_UNTIL, pd_now_ns() + next_random() % (3 * STORM_STEP_NS), 0, 0,
+                    0);
         while (blows-- > 0) {
             crash(order.targets[next_random() % order.count]);
         }
@@ -103,12 +104,14 @@ static void prepare(uint64_t priority)
         must(pd_create_notification(SLOT_SELF_DOMAIN, notification_slot), "the striker's notification");
         must(pd_create_sched_context(SLOT_SELF_DOMAIN, context_slot), "the striker's scheduling context");
         must(pd_create_thread(SLOT_SELF_DOMAIN, thread_slot, SLOT_SELF_DOMAIN), "the striker's thread");
-        must(pd_sched_context_set(context_slot, priority, LONG_BUDGET_US, LONG_BUDGET_US), "the striker's priority");
+        must(pd_sched_context_set(context_slot, priority, LONG_BUDGET_US, LONG_BUDGET_US),
+             "the striker's priority");
         must(pd_bind_sched_context(thread_slot, context_slot), "binding the striker's scheduling context");
         must(pd_thread_start(thread_slot, (uint64_t)striker_main, (uint64_t)(stack + STACK_BYTES - 8), 0),
              "starting the striker");
     }
-    must(pd_sched_context_set(context_slot, priority, LONG_BUDGET_US, LONG_BUDGET_US), "the striker's priority");
+    must(pd_sched_context_set(context_slot, priority, LONG_BUDGET_US, LONG_BUDGET_US),
+         "the striker's priority");
 }
 
 static void set_order(const uint32_t *numbers, uint32_t count, uint32_t rounds)
@@ -128,7 +131,8 @@ void strike(uint64_t priority, const uint32_t *numbers, uint32_t count)
     prepare(priority);
     set_order(numbers, count, 0);
     pd_signal(notification_slot, BIT_GO);
-    must(pd_wait(notification_slot, BIT_DONE, pd_now_ns() + STRIKE_LIMIT_NS, &bits), "waiting for the striker");
+    must(pd_wait(notification_slot, BIT_DONE, pd_now_ns() + STRIKE_LIMIT_NS, &bits),
+         "waiting for the striker");
     expect((int64_t)order.crashes, order.count, "crashes that took effect");
 }
 
@@ -150,7 +154,8 @@ int storm_is_over(void)
         return 0;
     }
     if (!order.over) {
-        must(pd_wait(notification_slot, BIT_DONE, pd_now_ns() + STRIKE_LIMIT_NS, &bits), "waiting for the storm's end");
+        must(pd_wait(notification_slot, BIT_DONE, pd_now_ns() + STRIKE_LIMIT_NS, &bits),
+             "waiting for the storm's end");
         order.over = 1;
     }
     return 1;
