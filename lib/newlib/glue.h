@@ -23,7 +23,11 @@
 #include "spawn/startup.h"
 
 #define GLUE_DESCRIPTORS 128
-#define GLUE_TRANSFER_PAGES (FS_TRANSFER_BYTES / PAGE_BYTES)
+/*
+ * Most that goes in one call, below FS_TRANSFER_BYTES: a call that a crash interrupts runs again from its start, so
+ * shorter calls lose less and get through a service that dies often. One more call for each 16 KiB costs little beside them.
+ */
+#define GLUE_TRANSFER_BYTES (4 * PAGE_BYTES)
 /* Up to here the message page is cheaper than lending a page. */
 #define GLUE_MESSAGE_BYTES 512
 

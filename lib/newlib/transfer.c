@@ -13,7 +13,7 @@
 #include "newlib/glue.h"
 #include "perdure/memory.h"
 
-static uint8_t bounce[FS_TRANSFER_BYTES] __attribute__((aligned(PAGE_BYTES)));
+static uint8_t bounce[GLUE_TRANSFER_BYTES] __attribute__((aligned(PAGE_BYTES)));
 
 static inline void copy(void *to, const void *from, size_t bytes)
 {
@@ -67,7 +67,7 @@ static inline size_t direct_bytes(const void *buffer, size_t bytes)
         return 0;
     }
     bytes &= ~(size_t)(PAGE_BYTES - 1);
-    return bytes > FS_TRANSFER_BYTES ? FS_TRANSFER_BYTES : bytes;
+    return bytes > GLUE_TRANSFER_BYTES ? GLUE_TRANSFER_BYTES : bytes;
 }
 
 /* One call's worth of a read. */
@@ -88,8 +88,8 @@ static int64_t read_part(uint32_t operation, uint32_t handle, uint8_t *buffer, s
         }
         return got;
     }
-    if (bytes > FS_TRANSFER_BYTES) {
-        bytes = FS_TRANSFER_BYTES;
+    if (bytes > GLUE_TRANSFER_BYTES) {
+        bytes = GLUE_TRANSFER_BYTES;
     }
     got = lend(operation, handle, bytes, offset, bounce, true);
     if (got > 0) {
@@ -113,8 +113,8 @@ static int64_t write_part(uint32_t operation, uint32_t handle, const uint8_t *bu
         copy(pd_message(), buffer, bytes);
         return pd_portal_call(SLOT_FS, operation, &call);
     }
-    if (bytes > FS_TRANSFER_BYTES) {
-        bytes = FS_TRANSFER_BYTES;
+    if (bytes > GLUE_TRANSFER_BYTES) {
+        bytes = GLUE_TRANSFER_BYTES;
     }
     copy(bounce, buffer, bytes);
     return lend(operation, handle, bytes, offset, bounce, false);
@@ -140,7 +140,7 @@ static ssize_t transfer(uint32_t operation, uint32_t handle, uint8_t *buffer, si
         }
         done += (size_t)got;
         if (!asked) {
-            asked = left > FS_TRANSFER_BYTES ? FS_TRANSFER_BYTES : left;
+            asked = left > GLUE_TRANSFER_BYTES ? GLUE_TRANSFER_BYTES : left;
         }
         if (done == bytes || (size_t)got < asked) {
             return (ssize_t)done;
