@@ -5,7 +5,6 @@
  * Rule: until its reply the request stays with its caller, in its saved registers and its message page, and they
  * are not touched; so a call that was cut short is begun again as if it had just been made.
  */
-#include "kernel/capability.h"
 #include "kernel/domain.h"
 #include "kernel/invoke.h"
 #include "kernel/notification.h"
@@ -368,9 +367,7 @@ struct thread *call_slow(struct thread *self, struct portal *portal)
     }
     if (!begin_call(service, self))
         return kernel_leave();
-    if (cpu_local()->reschedule)
-        return switch_to(schedule());
-    return switch_to(service->worker);
+    return switch_to(cpu_local()->reschedule ? schedule() : service->worker);
 }
 
 /* ---- ending ---- */
