@@ -3,11 +3,13 @@
  * monitor: brings services back.
  *
  *     a service fails -> the kernel parks its callers, rolls back, writes a fault record, signals bit n
- *     -> the monitor: records -> policy_decide -> poison? restore (code checked, data restored), restart -> acknowledge
+ *     -> the monitor: records -> policy_decide -> poison or quarantine -> restore (code checked,
+ *        data restored) -> restart -> acknowledge
  *
- * It is above all others in priority, calls no service, and waits for nothing but its notification, with a deadline, after
- * which it looks at all services unasked. When it dies or leaves a record unacknowledged for too long, the kernel
- * itself starts its next incarnation (the one fixed rule). It keeps no state: monitor.h.
+ * It is above all others in priority, calls no service, and waits for nothing but its notification, with a
+ * deadline, after which it looks at all services unasked. When it dies or leaves a record unacknowledged
+ * for too long, the kernel itself starts its next incarnation (the one fixed rule). It keeps no state:
+ * monitor.h.
  *
  * Rule: policy.c decides, monitor.c carries out, the kernel remembers.
  */

@@ -8,7 +8,9 @@
 #include "recovery/policy.h"
 #include "servers/common/server.h"
 
-/* Steps of restoring are bounded by the image's pages; more than this is a service that cannot be restored. */
+/*
+ * Steps of restoring are bounded by the image's pages; more than this is a service that cannot be restored.
+ */
 #define RESTORE_STEPS_MAXIMUM 100000
 
 static uint32_t service_slot(uint32_t number)
@@ -64,7 +66,8 @@ static int64_t restore(uint32_t slot)
 }
 
 /* A decision that costs somebody something is said aloud. */
-static void announce(uint32_t number, const struct policy_decision *decision, const struct fault_record *fault)
+static void announce(uint32_t number, const struct policy_decision *decision,
+                     const struct fault_record *fault)
 {
     static const char *const texts[] = {
         [POLICY_RESTART] = "restart",
@@ -74,9 +77,9 @@ static void announce(uint32_t number, const struct policy_decision *decision, co
     };
 
     if (decision->action != POLICY_RESTART) {
-        server_log("monitor: %s: %s %u (rule %s; cause %u, vector %u, at %lx)", manifest_services[number].name,
-                   texts[decision->action], decision->binding, decision->rule, fault->cause, fault->vector,
-                   fault->rip);
+        server_log("monitor: %s: %s %u (rule %s; cause %u, vector %u, at %lx)",
+                   manifest_services[number].name, texts[decision->action], decision->binding, decision->rule,
+                   fault->cause, fault->vector, fault->rip);
     }
 }
 
@@ -85,7 +88,8 @@ static int64_t give_up(uint32_t slot)
     return pd_invoke_4(slot, SERVICE_GIVE_UP, 0, 0, 0, 0);
 }
 
-static int64_t carry_out(uint32_t slot, const struct policy_decision *decision, const struct fault_record *fault)
+static int64_t carry_out(uint32_t slot, const struct policy_decision *decision,
+                         const struct fault_record *fault)
 {
     /* A service that was never ready has no state to recover. */
     uint64_t mode = fault->stage == STAGE_FRESH_START ? RESTART_FRESH : RESTART_RECOVERED;

@@ -37,9 +37,9 @@ static bool same_fault(const struct fault_record *one, const struct fault_record
 }
 
 /*
- * Rules P1 and P2. The kernel counts how many incarnations a request has ended (kills left out), so an older record tells
- * of the same request as a newer one when binding and operation agree and its count is lower; a count that
- * does not fall belongs to an earlier request of the same client.
+ * Rules P1 and P2. The kernel counts how many incarnations a request has ended (kills left out), so an
+ * older record tells of the same request as a newer one when binding and operation agree and its count is
+ * lower; a count that does not fall belongs to an earlier request of the same client.
  */
 static const char *request_is_poison(const struct fault_history *history)
 {
@@ -77,7 +77,10 @@ static uint32_t start_run(const struct fault_history *history)
     return length;
 }
 
-/* Rule S1 for the record at `index`: was the same fault with the same SSR open seen before in this run of `length`? */
+/*
+ * Rule S1 for the record at `index`: was the same fault with the same SSR open seen before in this run of
+ * `length`?
+ */
 static bool start_repeats(const struct fault_history *history, uint32_t index, uint32_t length)
 {
     const struct fault_record *record = &history->records[index];
@@ -110,7 +113,8 @@ static bool start_is_hopeless(const struct fault_history *history, uint32_t leng
 }
 
 /*
- * Faults in events like the newest one (same fault, same SSR open), in succession. `oldest` becomes the last of them.
+ * Faults in events like the newest one (same fault, same SSR open), in succession. `oldest` becomes the
+ * last of them.
  */
 static uint32_t event_run(const struct fault_history *history, const struct fault_record **oldest)
 {

@@ -5,33 +5,35 @@
  * Rule: everything known to the decision is in the records that the kernel keeps, so that a monitor that has
  * itself been restarted decides the same. No clock, no memory, no call.
  *
- * Two faults are *the same* when cause, vector, code (of a panic or a failed check) and instruction agree; of hangs
- * the cause alone, for a hang is stopped at any place of its loop. A kill from outside is never evidence: it says
- * nothing about the service or about the request that it interrupted.
+ * Two faults are *the same* when cause, vector, code (of a panic or a failed check) and instruction agree;
+ * of hangs the cause alone, for a hang is stopped at any place of its loop. A kill from outside is never
+ * evidence: it says nothing about the service or about the request that it interrupted.
  *
- *  rule  the newest fault happened                 and                                         decision
- *  ----  ----------------------------------------  ------------------------------------------  ---------------------------
- *  K     by a kill from outside                    -                                           RESTART
- *  P1    serving a call or an unbind of X          the last 3 faults of this very request are  POISON X
- *                                                  the same
- *  P2    serving a call or an unbind of X          this very request has met 256 faults,       POISON X
- *                                                  whatever they were
- *  S1    in recovery, with X's SSR open            the same fault with X open was seen before  RESTART_WITHOUT_SSR X
- *                                                  in this recovery
- *  S2    in an event, with X's SSR open            3 same faults in succession with X open     RESTART_WITHOUT_SSR X
- *  G1    in recovery or in the first start         8 faults since it was last ready, none of   GIVE_UP
- *                                                  which S1 turned into progress
- *  G2    in an event, with no SSR open             16 same faults in succession, all within    GIVE_UP
- *                                                  2 seconds
- *  -     otherwise                                 -                                           RESTART
+ *  rule  the newest fault happened              and                                       decision
+ *  ----  -------------------------------------  ----------------------------------------  ------------------
+ *  K     by a kill from outside                 -                                         RESTART
+ *  P1    serving a call or an unbind of X       the last 3 faults of this very request    POISON X
+ *                                               are the same
+ *  P2    serving a call or an unbind of X       this very request has met 256 faults,     POISON X
+ *                                               whatever they were
+ *  S1    in recovery, with X's SSR open         the same fault with X open was seen       RESTART_WITHOUT_SSR
+ *                                               before in this recovery                   X
+ *  S2    in an event, with X's SSR open         3 same faults in succession with X open   RESTART_WITHOUT_SSR
+ *                                                                                         X
+ *  G1    in recovery or in the first start      8 faults since it was last ready, none    GIVE_UP
+ *                                               of which S1 turned into progress
+ *  G2    in an event, with no SSR open          16 same faults in succession, all within  GIVE_UP
+ *                                               2 seconds
+ *  -     otherwise                              -                                         RESTART
  *
  * "This recovery" is the unbroken run of newest records whose stage is that of a start (kills left out).
  * "In succession" leaves out kills and nothing else.
  *
- * Why 3 and 256: a random fault strikes the same instruction of the same request twice in succession with a chance of one in
- * its length (tens of thousands), so three the same is a property of the request; differing faults are
- * mostly the weather: under kills that come on average every n instructions a request of 3 n instructions survives one try
- * in twenty, so 256 are allowed before the client is sacrificed so that all others get on (26 ms at 100 us each).
+ * Why 3 and 256: a random fault strikes the same instruction of the same request twice in succession with a
+ * chance of one in its length (tens of thousands), so three the same is a property of the request;
+ * differing faults are mostly the weather: under kills that come on average every n instructions a request
+ * of 3 n instructions survives one try in twenty, so 256 are allowed before the client is sacrificed so
+ * that all others get on (26 ms at 100 us each).
  */
 #ifndef RECOVERY_POLICY_H
 #define RECOVERY_POLICY_H
@@ -41,11 +43,11 @@
 #include "abi/kernel.h"
 
 #define POLICY_SAME_REQUEST_FAULTS 3
-#define POLICY_ANY_REQUEST_FAULTS 256
-#define POLICY_SAME_EVENT_FAULTS 3
-#define POLICY_RECOVERY_FAULTS 8
-#define POLICY_EVENT_FAULTS 16
-#define POLICY_EVENT_WINDOW_S 2
+#define POLICY_ANY_REQUEST_FAULTS  256
+#define POLICY_SAME_EVENT_FAULTS   3
+#define POLICY_RECOVERY_FAULTS     8
+#define POLICY_EVENT_FAULTS        16
+#define POLICY_EVENT_WINDOW_S      2
 
 /* Records that are looked at: all that the kernel keeps. */
 #define POLICY_HISTORY_RECORDS FAULT_RECORDS
@@ -54,8 +56,8 @@ _Static_assert(POLICY_HISTORY_RECORDS >= POLICY_EVENT_FAULTS, "rule G2 can be se
 _Static_assert(POLICY_HISTORY_RECORDS >= POLICY_RECOVERY_FAULTS, "rule G1 can be seen");
 
 struct fault_history {
-    uint32_t count;          /* records below, 1..POLICY_HISTORY_RECORDS */
-    uint64_t ticks_per_s;    /* of fault_record.time */
+    uint32_t count;                                      /* records below, 1..POLICY_HISTORY_RECORDS */
+    uint64_t ticks_per_s;                                /* of fault_record.time */
     struct fault_record records[POLICY_HISTORY_RECORDS]; /* the newest first */
 };
 
@@ -72,7 +74,10 @@ struct policy_decision {
     const char *rule; /* the line of the table above, for the log */
 };
 
-/* Decide about the failure that records[0] tells of. Any content is acceptable; an empty history is a RESTART. */
+/*
+ * Decide about the failure that records[0] tells of. Any content is acceptable; an empty history is a
+ * RESTART.
+ */
 struct policy_decision policy_decide(const struct fault_history *history);
 
 #endif

@@ -2,10 +2,12 @@
 /*
  * blk: sectors of 512 bytes, from one of two drivers (driver.h): a RAM image given at boot, or a virtio disk.
  *
- * It keeps nothing, of clients or of itself: each call is a transfer between the disk and the caller's lent pages, and every
- * transfer may be repeated. When it dies, the call under way runs again in the next incarnation, and nobody notices.
+ * It keeps nothing, of clients or of itself: each call is a transfer between the disk and the caller's lent
+ * pages, and every transfer may be repeated. When it dies, the call under way runs again in the next
+ * incarnation, and nobody notices.
  *
- * Rule: state.c chooses the driver, ops.c checks and passes on, drivers move bytes; no operation waits for another.
+ * Rule: state.c chooses the driver, ops.c checks and passes on, drivers move bytes; no operation waits for
+ * another.
  */
 #include "servers/common/server.h"
 

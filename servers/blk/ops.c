@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations of blk (abi/blk.toml). Rule: a driver sees only sectors that exist and memory that was lent for it. */
+/*
+ * The operations of blk (abi/blk.toml). Rule: a driver sees only sectors that exist and memory that was
+ * lent for it.
+ */
 #include "servers/common/server.h"
 
 #include "state.h"
@@ -17,7 +20,8 @@ static int64_t check_transfer(const struct request *request, uint32_t lent_flags
         count > block_service.disk.sectors - first) {
         return -PE_INVAL;
     }
-    if (request->lent_flags != lent_flags || (uint64_t)request->lent_pages * PAGE_BYTES < count * BLK_SECTOR_BYTES) {
+    if (request->lent_flags != lent_flags ||
+        (uint64_t)request->lent_pages * PAGE_BYTES < count * BLK_SECTOR_BYTES) {
         return -PE_INVAL;
     }
     return 0;

@@ -4,18 +4,18 @@
 
 #include "servers/common/server.h"
 
-#define PORT_ADDRESS 0xcf8
-#define PORT_DATA 0xcfc
-#define ADDRESS_ENABLE 0x80000000u
-#define SLOTS_PER_BUS 32
+#define PORT_ADDRESS       0xcf8
+#define PORT_DATA          0xcfc
+#define ADDRESS_ENABLE     0x80000000u
+#define SLOTS_PER_BUS      32
 #define FUNCTIONS_PER_SLOT 8
 
-#define PCI_VENDOR 0x00
-#define PCI_DEVICE 0x02
-#define PCI_STATUS 0x06
+#define PCI_VENDOR              0x00
+#define PCI_DEVICE              0x02
+#define PCI_STATUS              0x06
 #define PCI_STATUS_CAPABILITIES 0x0010
-#define PCI_CAPABILITIES 0x34
-#define CAPABILITIES_MAXIMUM 48 /* as many as fit between 0x40 and 0x100 */
+#define PCI_CAPABILITIES        0x34
+#define CAPABILITIES_MAXIMUM    48 /* as many as fit between 0x40 and 0x100 */
 
 static void port_out(uint32_t port, uint32_t width_bytes, uint32_t value)
 {

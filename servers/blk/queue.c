@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-#define DESCRIPTOR_NEXT 1
+#define DESCRIPTOR_NEXT          1
 #define DESCRIPTOR_DEVICE_WRITES 2
-#define AVAILABLE_NO_INTERRUPT 1
+#define AVAILABLE_NO_INTERRUPT   1
 
 void queue_start(struct queue *queue, struct queue_memory *memory)
 {

@@ -2,8 +2,8 @@
 /*
  * A split virtqueue (Virtual I/O Device Version 1.1, 2.6) with one request in flight.
  *
- * Rule: pure memory work; who rings the doorbell and who waits is the driver's. What the device writes is looked at once
- * and checked, for a device can be wrong.
+ * Rule: pure memory work; who rings the doorbell and who waits is the driver's. What the device writes is
+ * looked at once and checked, for a device can be wrong.
  */
 #ifndef SERVERS_BLK_QUEUE_H
 #define SERVERS_BLK_QUEUE_H
@@ -48,7 +48,8 @@ struct queue_memory {
 
 _Static_assert(sizeof(struct queue_descriptor) == 16, "2.6.5");
 _Static_assert(sizeof(struct queue_memory) == 320, "fits a page");
-_Static_assert(__builtin_offsetof(struct queue_memory, available) % 2 == 0, "2.6: alignment of the available ring");
+_Static_assert(__builtin_offsetof(struct queue_memory, available) % 2 == 0,
+               "2.6: alignment of the available ring");
 _Static_assert(__builtin_offsetof(struct queue_memory, used) % 4 == 0, "2.6: alignment of the used ring");
 
 struct queue {

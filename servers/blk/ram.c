@@ -2,7 +2,8 @@
 /*
  * The RAM disk: an image that the boot loader brought, as memory.
  *
- * Rule: the image is the disk. It belongs to no incarnation, so nothing that was written is lost when this server dies.
+ * Rule: the image is the disk. It belongs to no incarnation, so nothing that was written is lost when this
+ * server dies.
  */
 #include "driver.h"
 #include "servers/common/server.h"
@@ -17,10 +18,12 @@ static bool ram_start(struct disk *disk)
     uint64_t pages, resident_pages, physical_address;
     int64_t status;
 
-    if (pd_memory_info(SLOT_DEVICE_MEMORY, &pages, &resident_pages, &physical_address) != PD_OK || pages == 0) {
+    if (pd_memory_info(SLOT_DEVICE_MEMORY, &pages, &resident_pages, &physical_address) != PD_OK ||
+        pages == 0) {
         return false;
     }
-    status = pd_map(SLOT_SELF_DOMAIN, SLOT_DEVICE_MEMORY, BLK_DISK_ADDRESS, 0, pages, RIGHT_USE | RIGHT_WRITE, 0);
+    status = pd_map(SLOT_SELF_DOMAIN, SLOT_DEVICE_MEMORY, BLK_DISK_ADDRESS, 0, pages, RIGHT_USE | RIGHT_WRITE,
+                    0);
     /* PD_BAD_ADDRESS: it is mapped already, by who made this domain. */
     if (status != PD_OK && status != PD_BAD_ADDRESS) {
         server_log("RAM disk of %lu pages cannot be mapped: %s", pages, pd_status_text(status));

@@ -2,13 +2,14 @@
 /*
  * virtio-blk over PCI, modern interface only (Virtual I/O Device Version 1.1, 4.1 and 5.2).
  *
- * Registers are reached through the window that the device has in its configuration space (4.1.4.7), so two I/O ports are
- * all that this driver needs besides its own memory. Data goes through DMA pages of its own: the device never learns an
- * address of a client's page. One request at a time, no interrupts: the driver looks for LOOK_NS, which is enough for most;
- * a slower request stays in flight, its call answers -PE_AGAIN, and the same call made again goes on looking.
+ * Registers are reached through the window that the device has in its configuration space (4.1.4.7), so two
+ * I/O ports are all that this driver needs besides its own memory. Data goes through DMA pages of its own:
+ * the device never learns an address of a client's page. One request at a time, no interrupts: the driver
+ * looks for LOOK_NS, which is enough for most; a slower request stays in flight, and its call
+ * goes on looking when it is delivered again (SERVICE_AGAIN).
  *
- * Rule: the device is reset before a DMA page is touched, at every start and after every request that went wrong, for a dead
- * incarnation's request may still be writing.
+ * Rule: the device is reset before a DMA page is touched, at every start and after every request that went
+ * wrong, for a dead incarnation's request may still be writing.
  */
 #include "driver.h"
 #include "pci.h"
@@ -19,63 +20,63 @@
 #include "perdure/domain.h"
 #include "perdure/memory.h"
 
-#define VENDOR_VIRTIO 0x1af4
-#define DEVICE_BLOCK_MODERN 0x1042
+#define VENDOR_VIRTIO             0x1af4
+#define DEVICE_BLOCK_MODERN       0x1042
 #define DEVICE_BLOCK_TRANSITIONAL 0x1001
 
 /* 4.1.4: the capability's fields and its kinds. */
-#define CAPABILITY_VENDOR 0x09
-#define CAPABILITY_KIND 3
-#define CAPABILITY_BAR 4
-#define CAPABILITY_OFFSET 8
-#define CAPABILITY_LENGTH 12
+#define CAPABILITY_VENDOR            0x09
+#define CAPABILITY_KIND              3
+#define CAPABILITY_BAR               4
+#define CAPABILITY_OFFSET            8
+#define CAPABILITY_LENGTH            12
 #define CAPABILITY_NOTIFY_MULTIPLIER 16
-#define CAPABILITY_WINDOW_DATA 16
-#define KIND_COMMON 1
-#define KIND_NOTIFY 2
-#define KIND_DEVICE 4
-#define KIND_WINDOW 5
-#define KINDS 6
+#define CAPABILITY_WINDOW_DATA       16
+#define KIND_COMMON                  1
+#define KIND_NOTIFY                  2
+#define KIND_DEVICE                  4
+#define KIND_WINDOW                  5
+#define KINDS                        6
 
 /* 4.1.4.3: common configuration. */
 #define COMMON_DEVICE_FEATURE_SELECT 0x00
-#define COMMON_DEVICE_FEATURE 0x04
+#define COMMON_DEVICE_FEATURE        0x04
 #define COMMON_DRIVER_FEATURE_SELECT 0x08
-#define COMMON_DRIVER_FEATURE 0x0c
-#define COMMON_STATUS 0x14
-#define COMMON_QUEUE_SELECT 0x16
-#define COMMON_QUEUE_SIZE 0x18
-#define COMMON_QUEUE_ENABLE 0x1c
-#define COMMON_QUEUE_NOTIFY_OFFSET 0x1e
-#define COMMON_QUEUE_DESCRIPTORS 0x20
-#define COMMON_QUEUE_AVAILABLE 0x28
-#define COMMON_QUEUE_USED 0x30
+#define COMMON_DRIVER_FEATURE        0x0c
+#define COMMON_STATUS                0x14
+#define COMMON_QUEUE_SELECT          0x16
+#define COMMON_QUEUE_SIZE            0x18
+#define COMMON_QUEUE_ENABLE          0x1c
+#define COMMON_QUEUE_NOTIFY_OFFSET   0x1e
+#define COMMON_QUEUE_DESCRIPTORS     0x20
+#define COMMON_QUEUE_AVAILABLE       0x28
+#define COMMON_QUEUE_USED            0x30
 
 /* 2.1: device status. */
 #define STATUS_ACKNOWLEDGE 1
-#define STATUS_DRIVER 2
-#define STATUS_DRIVER_OK 4
+#define STATUS_DRIVER      2
+#define STATUS_DRIVER_OK   4
 #define STATUS_FEATURES_OK 8
 
 /* 5.2: the block device. Feature words: low 0-31, high 32-63. */
-#define FEATURE_READ_ONLY (1u << 5)
-#define FEATURE_FLUSH (1u << 9)
+#define FEATURE_READ_ONLY      (1u << 5)
+#define FEATURE_FLUSH          (1u << 9)
 #define FEATURE_HIGH_VERSION_1 (1u << 0)
-#define DEVICE_CAPACITY 0x00
-#define REQUEST_READ 0
-#define REQUEST_WRITE 1
-#define REQUEST_FLUSH 4
-#define REQUEST_STATUS_OK 0
-#define REQUEST_STATUS_UNSET 0xff
+#define DEVICE_CAPACITY        0x00
+#define REQUEST_READ           0
+#define REQUEST_WRITE          1
+#define REQUEST_FLUSH          4
+#define REQUEST_STATUS_OK      0
+#define REQUEST_STATUS_UNSET   0xff
 
 /* DMA memory: a page for queue, header and status, then the data. */
-#define DMA_SLOT SLOT_FREE
-#define DMA_ADDRESS 0x04800000ul
+#define DMA_SLOT       SLOT_FREE
+#define DMA_ADDRESS    0x04800000ul
 #define DMA_DATA_PAGES (BLK_SECTORS_MAXIMUM * BLK_SECTOR_BYTES / PAGE_BYTES)
-#define DMA_PAGES (1 + DMA_DATA_PAGES)
+#define DMA_PAGES      (1 + DMA_DATA_PAGES)
 
-#define RESET_LOOKS 1000
-#define LOOK_NS 5000000u           /* well below the service's hang limit */
+#define RESET_LOOKS      1000
+#define LOOK_NS          5000000u     /* well below the service's hang limit */
 #define REQUEST_LIMIT_NS 30000000000u /* no answer by then: the device is reset */
 
 struct request_header {
@@ -214,11 +215,12 @@ static bool find_dma_memory(void)
     if (status != PD_OK && status != PD_SLOT_TAKEN) {
         return false;
     }
-    if (pd_memory_info(DMA_SLOT, &pages, &resident_pages, &device.dma_physical) != PD_OK || pages < DMA_PAGES ||
-        device.dma_physical == 0) {
+    if (pd_memory_info(DMA_SLOT, &pages, &resident_pages, &device.dma_physical) != PD_OK ||
+        pages < DMA_PAGES || device.dma_physical == 0) {
         return false;
     }
-    status = pd_map(SLOT_SELF_DOMAIN, DMA_SLOT, DMA_ADDRESS, 0, DMA_PAGES, RIGHT_USE | RIGHT_WRITE, MAP_RESIDENT);
+    status = pd_map(SLOT_SELF_DOMAIN, DMA_SLOT, DMA_ADDRESS, 0, DMA_PAGES, RIGHT_USE | RIGHT_WRITE,
+                    MAP_RESIDENT);
     return status == PD_OK || status == PD_BAD_ADDRESS;
 }
 
@@ -229,7 +231,8 @@ static bool negotiate_features(void)
         return false;
     }
     register_write(KIND_COMMON, COMMON_DEVICE_FEATURE_SELECT, 4, 0);
-    device.features = register_read(KIND_COMMON, COMMON_DEVICE_FEATURE, 4) & (FEATURE_READ_ONLY | FEATURE_FLUSH);
+    device.features = register_read(KIND_COMMON, COMMON_DEVICE_FEATURE, 4) &
+                      (FEATURE_READ_ONLY | FEATURE_FLUSH);
     register_write(KIND_COMMON, COMMON_DRIVER_FEATURE_SELECT, 4, 0);
     register_write(KIND_COMMON, COMMON_DRIVER_FEATURE, 4, device.features);
     register_write(KIND_COMMON, COMMON_DRIVER_FEATURE_SELECT, 4, 1);
@@ -251,8 +254,8 @@ static bool start_queue(void)
     register_write_address(COMMON_QUEUE_DESCRIPTORS, memory->descriptors);
     register_write_address(COMMON_QUEUE_AVAILABLE, &memory->available);
     register_write_address(COMMON_QUEUE_USED, &memory->used);
-    device.notify_offset =
-        register_read(KIND_COMMON, COMMON_QUEUE_NOTIFY_OFFSET, 2) * device.notify_multiplier;
+    device.notify_offset = register_read(KIND_COMMON, COMMON_QUEUE_NOTIFY_OFFSET, 2) *
+                           device.notify_multiplier;
     register_write(KIND_COMMON, COMMON_QUEUE_ENABLE, 2, 1);
     return true;
 }
@@ -360,14 +363,14 @@ static bool is_request(uint32_t kind, uint64_t sector, uint32_t data_bytes, cons
 }
 
 /*
- * Have one request done: `data_bytes` of the DMA data pages take part, filled from `data` if that is given. 0, -PE_IO,
- * or -PE_AGAIN when it is still in flight. An answer that nobody came back for is forgotten.
+ * Have one request done: `data_bytes` of the DMA data pages take part, filled from `data` if that is given.
+ * 0, -PE_IO, or SERVICE_AGAIN when it is still in flight. An answer that nobody came back for is forgotten.
  */
 static int64_t transfer(uint32_t kind, uint64_t sector, uint32_t data_bytes, const void *data)
 {
     look_at_request();
     if (request.state == REQUEST_IN_FLIGHT) {
-        return -PE_AGAIN;
+        return SERVICE_AGAIN;
     }
     if (request.state == REQUEST_NONE || !is_request(kind, sector, data_bytes, data)) {
         if (data) {
@@ -377,7 +380,7 @@ static int64_t transfer(uint32_t kind, uint64_t sector, uint32_t data_bytes, con
         look_at_request();
     }
     if (request.state == REQUEST_IN_FLIGHT) {
-        return -PE_AGAIN;
+        return SERVICE_AGAIN;
     }
     request.state = REQUEST_NONE;
     return request.result;

@@ -2,9 +2,9 @@
 /*
  * The entries and the reply loop of every server.
  *
- * Rule: nothing is expected of any register but what the kernel delivers in, neither at start nor after a reply; what
- * the loop needs it makes anew. The path of a call is straight-line: 25 instructions between delivery and reply,
- * besides service_call itself.
+ * Rule: nothing is expected of any register but what the kernel delivers in, neither at start nor after a
+ * reply; what the loop needs it makes anew. The path of a call is straight-line: 25 instructions between
+ * delivery and reply, besides service_call itself.
  */
 #include "abi/kernel.h"
 #include "panic.h"

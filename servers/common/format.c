@@ -2,7 +2,8 @@
 /*
  * A formatter, and one line to the kernel log.
  *
- * Rule: never writes past the room given, never faults on a format it does not know (it prints it as it stands).
+ * Rule: never writes past the room given, never faults on a format it does not know (it prints it as it
+ * stands).
  */
 #include "server.h"
 
@@ -29,7 +30,8 @@ static void put_text(struct output *output, const char *text)
     }
 }
 
-static void put_number(struct output *output, uint64_t value, unsigned int base, unsigned int width, char fill)
+static void put_number(struct output *output, uint64_t value, unsigned int base, unsigned int width,
+                       char fill)
 {
     char digits[20];
     unsigned int count = 0;

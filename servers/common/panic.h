@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Codes that servers end themselves with (server_panic); the fault record shows them. Each names a state that the
- * server must not go on from.
+ * Codes that servers end themselves with (server_panic); the fault record shows them. Each names a state
+ * that the server must not go on from.
  *
- * Rule: the upper half says whose code it is (0 common, else the service's first letters), the lower half counts.
+ * Rule: the upper half says whose code it is (0 common, else the service's first letters), the lower half
+ * counts.
  */
 #ifndef SERVERS_COMMON_PANIC_H
 #define SERVERS_COMMON_PANIC_H

@@ -17,8 +17,8 @@ _Static_assert(offsetof(struct request, words) == 16, "entry.S: REQUEST_WORDS");
 _Static_assert(offsetof(struct request, reply) == 48, "entry.S: REQUEST_REPLY");
 _Static_assert(sizeof(struct request) == 80, "entry.S: REQUEST_SIZE");
 
-struct service_result service_invoke(uint32_t slot, uint32_t operation, const uint64_t *words, uint64_t transfer,
-                                     uint64_t lend_base)
+struct service_result service_invoke(uint32_t slot, uint32_t operation, const uint64_t *words,
+                                     uint64_t transfer, uint64_t lend_base)
 {
     struct pd_call call = {.transfer = transfer, .lend_base = lend_base};
     struct service_result result;
@@ -89,6 +89,9 @@ int64_t service_deferred(uint32_t binding, uint32_t *operation, uint64_t words[3
 _Noreturn void server_panic(uint64_t code)
 {
     pd_invoke_4(SLOT_SERVICE, SERVICE_PANIC, code, 0, 0, 0);
-    /* The kernel ended this incarnation above. Should the capability be missing, an exception does the same. */
+    /*
+     * The kernel ended this incarnation above. Should the capability be missing, an exception does the
+     * same.
+     */
     __builtin_trap();
 }

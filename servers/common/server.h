@@ -3,17 +3,18 @@
  * The one shape of a server.
  *
  * Rule: between two deliveries a server owns nothing but its client's SSR, its service region and what its
- * outbox holds. A call is a transaction: returning from service_call commits the SSR and the region together,
- * and any fault before that takes both back and ends this incarnation. So whatever must outlive a call is
- * written to the SSR or the region; everything else (.data, .bss, .scratch) is a cache that recovery rebuilds.
+ * outbox holds. A call is a transaction: returning from service_call commits the SSR and the region
+ * together, and any fault before that takes both back and ends this incarnation. So whatever must outlive a
+ * call is written to the SSR or the region; everything else (.data, .bss, .scratch) is a cache that
+ * recovery rebuilds.
  *
  * A server supplies the five hooks at the end of this file and never calls the loop itself:
  *
  *     start_fresh ------> service_start_fresh ------\
  *     start_recovered --> service_start_recovered ---+--> loop: reply, next delivery, hook, reply, ...
  *
- * (servers/common/entry.S). The first reply says "ready". There is one worker thread per service, so hooks never
- * run at the same time as each other.
+ * (servers/common/entry.S). The first reply says "ready". There is one worker thread per service, so hooks
+ * never run at the same time as each other.
  */
 #ifndef SERVERS_COMMON_SERVER_H
 #define SERVERS_COMMON_SERVER_H
@@ -26,8 +27,8 @@
 #include "perdure/syscall.h"
 
 /*
- * One delivery. The first sixteen bytes are the two delivery registers laid down as they come (r9 at offset 2,
- * r8's low half at offset 8), which is why the fields are as narrow as they are.
+ * One delivery. The first sixteen bytes are the two delivery registers laid down as they come (r9 at offset
+ * 2, r8's low half at offset 8), which is why the fields are as narrow as they are.
  */
 struct request {
     uint16_t reserved;
@@ -44,22 +45,28 @@ struct request {
 #define REQUEST_LENT_IN (TRANSFER_LEND_IN >> 24)   /* the server may read the lent pages */
 #define REQUEST_LENT_OUT (TRANSFER_LEND_OUT >> 24) /* the server may write the lent pages */
 
-/* Result of service_call: commit now, keep the client waiting, SERVICE_ANSWER comes in a later transaction. */
+/*
+ * Result of service_call: commit now, keep the client waiting, SERVICE_ANSWER comes in a later transaction.
+ */
 #define SERVICE_DEFER INT64_MIN
 
 /* Result of service_call: commit now, then deliver the same request again. Long work is cut so into transactions of
- * bounded length, each of which a crash leaves done; the request must find out from committed state how far it is. */
+ * bounded length, each of which a crash leaves done; the request must find out from committed state how far
+ * it is. */
 #define SERVICE_AGAIN (INT64_MIN + 1)
 
 /*
- * Puts a variable into scratch memory: it takes no time to restart, keeps its old frames and holds garbage in a
- * new incarnation. For caches that recovery makes anew.
+ * Puts a variable into scratch memory: it takes no time to restart, keeps its old frames and holds garbage
+ * in a new incarnation. For caches that recovery makes anew.
  */
 #define SERVER_SCRATCH __attribute__((section(".scratch")))
 
 /* ---- What the running transaction may touch ---- */
 
-/* This client's SSR (its size is the manifest's); in events and recovery the one opened by service_open_ssr. */
+/*
+ * This client's SSR (its size is the manifest's); in events and recovery the one opened by
+ * service_open_ssr.
+ */
 static inline void *server_ssr(void)
 {
     return (void *)WINDOW_SSR;
@@ -94,7 +101,10 @@ static inline void *server_lent(void)
 
 /* ---- Calls out ---- */
 
-/* What an invocation brings back. status is PD_OK or a negative PD_*; words are meaningful when it is PD_OK. */
+/*
+ * What an invocation brings back. status is PD_OK or a negative PD_*; words are meaningful when it is
+ * PD_OK.
+ */
 struct service_result {
     int64_t status;
     uint64_t words[4];
@@ -102,10 +112,10 @@ struct service_result {
 };
 
 /*
- * Invoke `operation` of the object or portal in `slot` (one system call). words: word 0-3, or NULL for zeros.
- * For a portal `transfer` is the transfer descriptor (message_bytes | service_lend_in/out) and `lend_base` the first
- * lent page; for a kernel object they are words 4 and 5. A nested call is made inside the transaction, so it must be
- * safe to repeat: when this call is rolled back it is made again.
+ * Invoke `operation` of the object or portal in `slot` (one system call). words: word 0-3, or NULL for
+ * zeros. For a portal `transfer` is the transfer descriptor (message_bytes | service_lend_in/out) and
+ * `lend_base` the first lent page; for a kernel object they are words 4 and 5. A nested call is made inside
+ * the transaction, so it must be safe to repeat: when this call is rolled back it is made again.
  */
 struct service_result service_invoke(uint32_t slot, uint32_t operation, const uint64_t *words, uint64_t transfer,
                                      uint64_t lend_base);
@@ -131,16 +141,17 @@ struct service_binding {
 };
 
 /*
- * The binding at place `index` (from 0, ascending). Returns PD_OK, or PD_BAD_ARGUMENT past the last one. The order
- * does not change while one event or one recovery runs.
+ * The binding at place `index` (from 0, ascending). Returns PD_OK, or PD_BAD_ARGUMENT past the last one.
+ * The order does not change while one event or one recovery runs.
  */
 int64_t service_enumerate(uint32_t index, struct service_binding *binding);
 
 /*
- * Map the SSR of `binding` at WINDOW_SSR (events and recovery only; one at a time: opening the next closes this one).
- * In an event it becomes part of the transaction, which holds at most eight. In recovery closing commits what was
- * written to it and to the region so far, so there is no such limit, and each step must leave them as recovery may find
- * them again. PD_LOST when it is quarantined, PD_BUSY when an event has opened too many.
+ * Map the SSR of `binding` at WINDOW_SSR (events and recovery only; one at a time: opening the next closes
+ * this one). In an event it becomes part of the transaction, which holds at most eight. In recovery closing
+ * commits what was written to it and to the region so far, so there is no such limit, and each step must
+ * leave them as recovery may find them again. PD_LOST when it is quarantined, PD_BUSY when an event has
+ * opened too many.
  */
 int64_t service_open_ssr(uint32_t binding);
 int64_t service_close_ssr(void);
@@ -148,7 +159,10 @@ int64_t service_close_ssr(void);
 /* Give up the SSR of `binding`: its client gets PD_LOST from now on. For what recovery finds to be wrong. */
 int64_t service_quarantine(uint32_t binding);
 
-/* Answer the deferred request of `binding` with three words; the client gets it when this transaction commits. */
+/*
+ * Answer the deferred request of `binding` with three words; the client gets it when this transaction
+ * commits.
+ */
 int64_t service_answer(uint32_t binding, int64_t result, uint64_t word1, uint64_t word2);
 
 /* The same with the first `message_bytes` bytes of the message page as the reply message. */
@@ -169,8 +183,8 @@ int memcmp(const void *left, const void *right, size_t bytes);
 size_t strlen(const char *text);
 
 /*
- * Format into `to` (never more than `room_bytes`, always NUL-terminated when room_bytes > 0); returns the length
- * without the NUL. Knows %s %c %d %u %x %lu %lx %ld %% with a width and a leading zero.
+ * Format into `to` (never more than `room_bytes`, always NUL-terminated when room_bytes > 0); returns the
+ * length without the NUL. Knows %s %c %d %u %x %lu %lx %ld %% with a width and a leading zero.
  */
 size_t server_format(char *to, size_t room_bytes, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

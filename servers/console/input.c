@@ -58,7 +58,10 @@ void input_recover_taking(void)
     uint64_t number = console_outbox()->taking - 1;
     uint64_t taken = *uart_taken();
 
-    /* A byte that was committed or is in the journal was taken long ago, and the message page holds something else. */
+    /*
+     * A byte that was committed or is in the journal was taken long ago, and the message page holds
+     * something else.
+     */
     if (console_outbox()->taking != 0 && number >= console_region()->received && !is_in_journal(number) &&
         taken != UART_NOTHING_TAKEN) {
         *journal_entry(number) = journal_mark(number) | (uint8_t)taken;

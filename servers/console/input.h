@@ -2,10 +2,11 @@
 /*
  * Input: from the line into the region, and from the region to readers that wait.
  *
- * Rule: a byte taken from the UART is gone from it, so it must not be lost with the transaction that took it. It goes, with
- * its number, into a journal in the outbox before anything is done with it; a rollback leaves it there, and recovery takes
- * from there what the region has not counted yet. Even between the port's answer and the journal it is not
- * lost: the kernel leaves it in the message page, and the outbox says which byte was being taken.
+ * Rule: a byte taken from the UART is gone from it, so it must not be lost with the transaction that took
+ * it. It goes, with its number, into a journal in the outbox before anything is done with it; a rollback
+ * leaves it there, and recovery takes from there what the region has not counted yet. Even between the
+ * port's answer and the journal it is not lost: the kernel leaves it in the message page, and the outbox
+ * says which byte was being taken.
  */
 #ifndef SERVERS_CONSOLE_INPUT_H
 #define SERVERS_CONSOLE_INPUT_H

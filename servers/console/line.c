@@ -3,12 +3,12 @@
 #include "line.h"
 
 #define BYTE_END_OF_FILE 0x04 /* Ctrl-D; as a byte of a cooked line it is the mark of an end of file */
-#define BYTE_INTERRUPT 0x03   /* Ctrl-C */
-#define BYTE_BACKSPACE 0x08
-#define BYTE_TAB 0x09
+#define BYTE_INTERRUPT   0x03 /* Ctrl-C */
+#define BYTE_BACKSPACE   0x08
+#define BYTE_TAB         0x09
 #define BYTE_ESCAPE_DATA 0x10 /* DLE */
-#define BYTE_KILL_LINE 0x15   /* Ctrl-U */
-#define BYTE_DELETE 0x7f
+#define BYTE_KILL_LINE   0x15 /* Ctrl-U */
+#define BYTE_DELETE      0x7f
 
 static uint32_t used(const struct console_region *region)
 {

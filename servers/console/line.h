@@ -2,14 +2,17 @@
 /*
  * The line discipline: what received bytes become, and what a reader gets.
  *
- * Rule: pure functions of the region and one byte. The ring `input` holds `ready_bytes` bytes that readers may take,
- * then `pending_bytes` bytes of the line that is still being edited; their sum never exceeds CONSOLE_INPUT_BYTES.
+ * Rule: pure functions of the region and one byte. The ring `input` holds `ready_bytes` bytes that readers
+ * may take, then `pending_bytes` bytes of the line that is still being edited; their sum never exceeds
+ * CONSOLE_INPUT_BYTES.
  *
- *  framed            the far end is a program. Bytes are data, but for DLE 'E' (end of file, for good) and DLE DLE (one DLE).
+ *  framed            the far end is a program. Bytes are data, but for DLE 'E' (end of file, for good) and
+ *                    DLE DLE (one DLE).
  *  terminal, raw     bytes are data.
- *  terminal, cooked  a line becomes ready with its newline; CR is newline; backspace and DEL erase a character, Ctrl-U
- *                    the line, Ctrl-C the line and its echo moves on; Ctrl-D makes ready what there is, and at the start of a line
- *                    is an end of file (one read returns 0). Everything is echoed, control characters as ^X.
+ *  terminal, cooked  a line becomes ready with its newline; CR is newline; backspace and DEL erase a
+ *                    character, Ctrl-U the line, Ctrl-C the line with a new line on the screen; Ctrl-D makes
+ *                    ready what there is, and at the start of a line is an end of file (one read returns 0).
+ *                    Everything is echoed, control characters as ^X.
  */
 #ifndef SERVERS_CONSOLE_LINE_H
 #define SERVERS_CONSOLE_LINE_H
@@ -32,8 +35,8 @@ bool line_wants(const struct console_region *region, bool terminal);
 void line_receive(struct console_region *region, bool terminal, uint8_t byte, line_echo *echo);
 
 /*
- * Move up to `count` bytes that are ready to `to`: in cooked mode of a terminal at most one line. Returns how many, 0 at the
- * end of the file, or LINE_NOTHING.
+ * Move up to `count` bytes that are ready to `to`: in cooked mode of a terminal at most one line. Returns
+ * how many, 0 at the end of the file, or LINE_NOTHING.
  */
 int32_t line_read(struct console_region *region, bool terminal, uint8_t *to, uint32_t count);
 

@@ -5,12 +5,13 @@
  *     WRITE -> output.c -> uart.c -> COM1 (stream 2: COM2 when framed)
  *     COM1 -> interrupt -> event -> input.c -> line.c -> region -> READ, or the answer to a deferred READ
  *
- * The console keeps nothing per client. Input that nobody has read is in the service region, so a crash loses none;
- * what a crash does to output is said in output.h. Options on the kernel's command line: console=framed (the far end is
- * a program: line.h) or console=tty, and the size of the terminal, columns=N rows=N.
+ * The console keeps nothing per client. Input that nobody has read is in the service region, so a crash
+ * loses none; what a crash does to output is said in output.h. Options on the kernel's command line:
+ * console=framed (the far end is a program: line.h) or console=tty, and the size of the terminal, columns=N
+ * rows=N.
  *
- * Switching the UART's FIFO on clears it, so a byte that comes at that instant of the first start is lost; who sends by
- * machine waits for `console: ready` in the kernel's log.
+ * Switching the UART's FIFO on clears it, so a byte that comes at that instant of the first start is lost;
+ * who sends by machine waits for `console: ready` in the kernel's log.
  *
  * Rule: a READ is answered in the transaction that takes its bytes out of the region, at once or in an event.
  */

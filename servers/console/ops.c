@@ -13,7 +13,8 @@ static int64_t write_stream(const struct request *request)
     uint64_t stream = request->words[0];
     uint64_t bytes = request->words[1];
 
-    if ((stream != CONSOLE_STREAM_OUTPUT && stream != CONSOLE_STREAM_ERROR) || bytes > request->message_bytes) {
+    if ((stream != CONSOLE_STREAM_OUTPUT && stream != CONSOLE_STREAM_ERROR) ||
+        bytes > request->message_bytes) {
         return -PE_INVAL;
     }
     return output_write(request->binding, (uint32_t)stream, (uint32_t)bytes);

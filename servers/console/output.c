@@ -58,8 +58,8 @@ static struct progress *progress_begin(uint32_t binding, uint32_t stream, uint32
 }
 
 /*
- * Fill the start of the message page from `from`: a terminal gets CR before each newline. Returns how many bytes of
- * `from` went in; their number in the chunk goes to *chunk_bytes.
+ * Fill the start of the message page from `from`: a terminal gets CR before each newline. Returns how many
+ * bytes of `from` went in; their number in the chunk goes to *chunk_bytes.
  */
 static uint32_t fill_chunk(const uint8_t *from, uint32_t bytes, uint32_t *chunk_bytes)
 {

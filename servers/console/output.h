@@ -2,15 +2,15 @@
 /*
  * Output, and what a crash does to it.
  *
- * Rule: exactly once, as far as it can be. What is on the wire cannot be taken back, so a WRITE notes in the outbox, which no
- * rollback touches, how many bytes have left and how many are about to (struct progress). The kernel sends a chunk and wipes it
- * from the message page as one; so recovery can tell from the page whether the chunk under way has left, and the same
- * WRITE, which runs again, goes on behind it.
+ * Rule: exactly once, as far as it can be. What is on the wire cannot be taken back, so a WRITE notes in
+ * the outbox, which no rollback touches, how many bytes have left and how many are about to (struct
+ * progress). The kernel sends a chunk and wipes it from the message page as one; so recovery can tell from
+ * the page whether the chunk under way has left, and the same WRITE, which runs again, goes on behind it.
  *
- * A note is good for the WRITE that it was made in: its client, length and checksum agree, and no WRITE of a client with this
- * place in the table has committed since (region.writes). What remains: with more than CONSOLE_WRITERS clients two may
- * share a place, and then a crash can repeat a WRITE; a chunk of nothing but NUL bytes can be repeated; and
- * the echo of what is typed can.
+ * A note is good for the WRITE that it was made in: its client, length and checksum agree, and no WRITE of
+ * a client with this place in the table has committed since (region.writes). What remains: with more than
+ * CONSOLE_WRITERS clients two may share a place, and then a crash can repeat a WRITE; a chunk of nothing
+ * but NUL bytes can be repeated; and the echo of what is typed can.
  */
 #ifndef SERVERS_CONSOLE_OUTPUT_H
 #define SERVERS_CONSOLE_OUTPUT_H
@@ -19,8 +19,8 @@
 #include <stdint.h>
 
 /*
- * Send `bytes` bytes of the message page to `stream` for `binding`. Returns how many the line took, or -PE_AGAIN if that is
- * none of them.
+ * Send `bytes` bytes of the message page to `stream` for `binding`. Returns how many the line took, or
+ * -PE_AGAIN if that is none of them.
  */
 int64_t output_write(uint32_t binding, uint32_t stream, uint32_t bytes);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recovery of the console: check the region, find out from outbox and message page what had left and what had been taken, find
- * the devices as at the first start, take in the bytes that the dead incarnation had taken from the line.
+ * Recovery of the console: check the region, find out from outbox and message page what had left and what
+ * had been taken, find the devices as at the first start, take in the bytes that the dead incarnation had
+ * taken from the line.
  *
- * Rule: nothing is asked of the dead incarnation's memory but those pages, and they are believed only where they agree.
+ * Rule: nothing is asked of the dead incarnation's memory but those pages, and they are believed only where
+ * they agree.
  */
 #include "input.h"
 #include "output.h"

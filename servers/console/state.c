@@ -4,12 +4,12 @@
 
 #include "perdure/boot.h"
 
-#define COM1_PORT 0x3f8
-#define COM2_PORT 0x2f8
+#define COM1_PORT           0x3f8
+#define COM2_PORT           0x2f8
 #define IRQ_LEVEL_TRIGGERED 1
-#define COLUMNS_DEFAULT 80
-#define ROWS_DEFAULT 24
-#define SIZE_MAXIMUM 1000
+#define COLUMNS_DEFAULT     80
+#define ROWS_DEFAULT        24
+#define SIZE_MAXIMUM        1000
 
 struct console console;
 
@@ -51,8 +51,8 @@ void console_set_up_devices(void)
     uart_set_up(&console.first, true);
     uart_set_up(&console.second, false);
     /*
-     * Level-triggered, so that a byte that comes while the line is masked is not missed. PD_BUSY: an earlier incarnation
-     * has bound it. PD_BAD_CAPABILITY: no such line, then nothing is ever received.
+     * Level-triggered, so that a byte that comes while the line is masked is not missed. PD_BUSY: an
+     * earlier incarnation has bound it. PD_BAD_CAPABILITY: no such line, then nothing is ever received.
      */
     pd_invoke_4(SLOT_IRQ, IRQ_BIND, SLOT_NOTIFICATION, EVENT_UART, IRQ_LEVEL_TRIGGERED, 0);
 }

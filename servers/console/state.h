@@ -2,9 +2,10 @@
 /*
  * What the console knows.
  *
- * Rule: input that nobody has read is in the service region (struct console_region of abi/console.toml) and nowhere else;
- * struct console follows from the command line and the machine, and every start finds it anew. The outbox holds what a
- * rollback must not take back, because the outside world does not either (struct console_outbox).
+ * Rule: input that nobody has read is in the service region (struct console_region of abi/console.toml) and
+ * nowhere else; struct console follows from the command line and the machine, and every start finds it
+ * anew. The outbox holds what a rollback must not take back, because the outside world does not either
+ * (struct console_outbox).
  */
 #ifndef SERVERS_CONSOLE_STATE_H
 #define SERVERS_CONSOLE_STATE_H
@@ -46,9 +47,9 @@ struct progress {
 
 /* What is in the outbox pages. Its words are written in the order of the program. */
 struct console_outbox {
-    volatile uint32_t journal[JOURNAL_ENTRIES];   /* bytes taken from the line (input.c) */
-    struct progress progress[CONSOLE_WRITERS];    /* WRITEs under way (output.c) */
-    volatile uint64_t taking;                     /* 1 + the number of the byte that is being taken, 0 for none */
+    volatile uint32_t journal[JOURNAL_ENTRIES]; /* bytes taken from the line (input.c) */
+    struct progress progress[CONSOLE_WRITERS];  /* WRITEs under way (output.c) */
+    volatile uint64_t taking; /* 1 + the number of the byte that is being taken, 0 for none */
 };
 
 _Static_assert(sizeof(struct progress_point) == sizeof(uint64_t), "written as one");
@@ -60,7 +61,7 @@ static inline struct console_outbox *console_outbox(void)
 }
 
 /* Notification bits. */
-#define EVENT_UART 1  /* interrupt of COM1 */
+#define EVENT_UART  1 /* interrupt of COM1 */
 #define EVENT_SERVE 2 /* from the console to itself: look again for readers that can be served */
 
 static inline struct console_region *console_region(void)

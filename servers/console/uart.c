@@ -5,22 +5,22 @@
 #include "perdure/boot.h"
 #include "servers/common/server.h"
 
-#define UART_DATA 0
+#define UART_DATA             0
 #define UART_INTERRUPT_ENABLE 1
-#define UART_FIFO_CONTROL 2
-#define UART_LINE_CONTROL 3
-#define UART_MODEM_CONTROL 4
-#define UART_LINE_STATUS 5
-#define UART_SCRATCH 7
+#define UART_FIFO_CONTROL     2
+#define UART_LINE_CONTROL     3
+#define UART_MODEM_CONTROL    4
+#define UART_LINE_STATUS      5
+#define UART_SCRATCH          7
 
-#define INTERRUPT_RECEIVED 0x01
-#define FIFO_ENABLE 0xc1 /* interrupt at 14 bytes or after a pause; without the bits that clear the FIFOs */
-#define LINE_8N1 0x03
+#define INTERRUPT_RECEIVED  0x01
+#define FIFO_ENABLE         0xc1 /* interrupt at 14 bytes or after a pause; without the bits that clear the FIFOs */
+#define LINE_8N1            0x03
 #define LINE_DIVISOR_ACCESS 0x80
-#define MODEM_READY 0x0b /* DTR, RTS, and OUT2, which lets interrupts out */
-#define STATUS_RECEIVED 0x01
-#define STATUS_SEND_EMPTY 0x20
-#define SCRATCH_PATTERN 0x5a
+#define MODEM_READY         0x0b /* DTR, RTS, and OUT2, which lets interrupts out */
+#define STATUS_RECEIVED     0x01
+#define STATUS_SEND_EMPTY   0x20
+#define SCRATCH_PATTERN     0x5a
 
 /* Place in the message page of the last byte taken; beyond what a chunk of output needs. */
 #define TAKEN_PLACE 64

@@ -38,16 +38,22 @@ bool uart_has_input(const struct uart *uart);
 /* Take the received byte. Only after uart_has_input. It is left in *uart_taken() as well. */
 uint8_t uart_take(const struct uart *uart);
 
-/* Where the last byte taken can be found even by the next incarnation; UART_NOTHING_TAKEN until the UART has given it. */
+/*
+ * Where the last byte taken can be found even by the next incarnation; UART_NOTHING_TAKEN until the UART
+ * has given it.
+ */
 #define UART_NOTHING_TAKEN UINT64_MAX
 volatile uint64_t *uart_taken(void);
 
-/* Can it take UART_FIFO_BYTES bytes? Waits for a short time. false: the far end takes nothing for the moment. */
+/*
+ * Can it take UART_FIFO_BYTES bytes? Waits for a short time. false: the far end takes nothing for the
+ * moment.
+ */
 bool uart_is_sendable(const struct uart *uart);
 
 /*
- * Send the first 1..UART_FIFO_BYTES bytes of the message page as one. Only after uart_is_sendable. Each byte that has left is 0
- * in the page, and none has left or all have, whenever this server dies.
+ * Send the first 1..UART_FIFO_BYTES bytes of the message page as one. Only after uart_is_sendable. Each
+ * byte that has left is 0 in the page, and none has left or all have, whenever this server dies.
  */
 void uart_send(const struct uart *uart, uint32_t bytes);
 

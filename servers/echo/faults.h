@@ -15,8 +15,8 @@
 void fault_write_null(void);
 
 /*
- * Commit the fault `kind` (ECHO_FAULT_*, below ECHO_FAULT_KINDS) for try number `try_number` (from 1) of a FAULT request.
- * Returns only for the kinds that take effect when the call is replied to.
+ * Commit the fault `kind` (ECHO_FAULT_*, below ECHO_FAULT_KINDS) for try number `try_number` (from 1) of a
+ * FAULT request. Returns only for the kinds that take effect when the call is replied to.
  */
 void fault_commit(struct request *request, uint64_t kind, uint64_t try_number);
 

@@ -2,8 +2,9 @@
 /*
  * echo: a server that does next to nothing, so that what remains is the mechanism.
  *
- * It runs twice: echo has an SSR of 256 bytes per client, echo0 has none. Measurements call NULL, ADD4 and TOUCH;
- * tests call MESSAGE and LEND, and FAULT, which ends the incarnation in a chosen way as often as ordered (state.h).
+ * It runs twice: echo has an SSR of 256 bytes per client, echo0 has none. Measurements call NULL, ADD4 and
+ * TOUCH; tests call MESSAGE and LEND, and FAULT, which ends the incarnation in a chosen way as often as
+ * ordered (state.h).
  *
  * Rule: nothing here is on the way of a measured call but its one line in ops.c.
  */

@@ -2,8 +2,8 @@
 /*
  * The operations of echo (abi/echo.toml).
  *
- * Rule: those that are measured (NULL, ADD4, TOUCH) do what their line says and not one thing more; the others are
- * kept out of line, so that no register is saved for their sake.
+ * Rule: those that are measured (NULL, ADD4, TOUCH) do what their line says and not one thing more; the
+ * others are kept out of line, so that no register is saved for their sake.
  */
 #include "servers/common/server.h"
 
@@ -68,8 +68,8 @@ static __attribute__((noinline)) int64_t lend(struct request *request)
 }
 
 /*
- * words[0] the kind, words[1] how often (0: always). The kinds that go on in recovery fault here once and spend
- * `times` on recoveries.
+ * words[0] the kind, words[1] how often (0: always). The kinds that go on in recovery fault here once and
+ * spend `times` on recoveries.
  */
 static __attribute__((noinline)) int64_t fault(struct request *request)
 {

@@ -37,7 +37,8 @@ void fault_plan_done(uint32_t binding)
 
 void fault_plan_recovery(uint32_t open_binding)
 {
-    bool ordered = open_binding ? fault_plan.recovery_binding == open_binding : fault_plan.recovery_always != 0;
+    bool ordered = open_binding ? fault_plan.recovery_binding == open_binding
+                                : fault_plan.recovery_always != 0;
 
     if (!ordered) {
         return;

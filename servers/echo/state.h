@@ -2,8 +2,8 @@
 /*
  * What echo knows: a counter per client in its SSR, and how far each ordered fault has come.
  *
- * Rule: the SSR obeys the rule of all servers. The fault plan is the one exception in the system: it must survive
- * the very crashes it orders, so it lies in scratch memory, which a restart leaves as it is.
+ * Rule: the SSR obeys the rule of all servers. The fault plan is the one exception in the system: it must
+ * survive the very crashes it orders, so it lies in scratch memory, which a restart leaves as it is.
  */
 #ifndef SERVERS_ECHO_STATE_H
 #define SERVERS_ECHO_STATE_H

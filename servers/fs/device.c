@@ -12,12 +12,8 @@ static uint32_t pages_of(uint32_t sectors)
 static int64_t call(uint32_t operation, uint64_t first, uint32_t sectors, uint64_t transfer, uintptr_t base)
 {
     uint64_t words[4] = {first, sectors, 0, 0};
-    struct service_result result;
+    struct service_result result = service_invoke(SLOT_BLK, operation, words, transfer, base);
 
-    /* A slow device answers PE_AGAIN now and then; the same call goes on. */
-    do {
-        result = service_invoke(SLOT_BLK, operation, words, transfer, base);
-    } while (result.status == PD_OK && (int64_t)result.words[0] == -PE_AGAIN);
     if (result.status != PD_OK || (int64_t)result.words[0] < 0) {
         return -PE_IO;
     }

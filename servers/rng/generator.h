@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The generator: xoshiro256** 1.0 (D. Blackman, S. Vigna: "Scrambled linear pseudorandom number generators", ACM
- * TOMS 47, 2021), its state filled by splitmix64 (G. Steele, D. Lea, C. Flood: "Fast splittable pseudorandom number
- * generators", OOPSLA 2014), as its authors recommend.
+ * The generator: xoshiro256** 1.0 (D. Blackman, S. Vigna: "Scrambled linear pseudorandom number
+ * generators", ACM TOMS 47, 2021), its state filled by splitmix64 (G. Steele, D. Lea, C. Flood: "Fast
+ * splittable pseudorandom number generators", OOPSLA 2014), as its authors recommend.
  *
  * Rule: pure functions of the state given; the stream is fixed by the seed for all time.
  */

@@ -3,8 +3,9 @@
  * rng: one stream of pseudo-random numbers per client, the same with and without crashes.
  *
  * A client's stream (xoshiro256**, generator.h) lives in its SSR of 256 bytes; each NEXT moves it on in the
- * transaction that hands the numbers out, so no number is given twice or skipped, whatever happens to the server.
- * A client that never calls SEED has its binding number as seed. Not for secrets: the stream follows from the seed.
+ * transaction that hands the numbers out, so no number is given twice or skipped, whatever happens to the
+ * server. A client that never calls SEED has its binding number as seed. Not for secrets: the stream
+ * follows from the seed.
  *
  * Rule: ops.c serves, state.c knows the SSR, recover.c checks all SSRs; there is nothing else.
  */

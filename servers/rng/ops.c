@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations of rng (abi/rng.toml). Rule: all that can be refused is refused before the SSR is written. */
+/*
+ * The operations of rng (abi/rng.toml). Rule: all that can be refused is refused before the SSR is written.
+ */
 #include "servers/common/server.h"
 
 #include "abi/posix_errno.h"

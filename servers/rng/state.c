@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The per-client stream of rng. Rule: every field of the SSR is written here and nowhere else but in ops.c's NEXT. */
+/*
+ * The per-client stream of rng. Rule: every field of the SSR is written here and nowhere else but in
+ * ops.c's NEXT.
+ */
 #include "state.h"
 
 #include "generator.h"

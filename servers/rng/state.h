@@ -2,7 +2,8 @@
 /*
  * What rng knows of a client: its stream, in the client's SSR (struct rng_ssr of abi/rng.toml).
  *
- * Rule: the SSR is all there is. rng has no memory between calls, so recovery has nothing to rebuild, only to check.
+ * Rule: the SSR is all there is. rng has no memory between calls, so recovery has nothing to rebuild, only
+ * to check.
  */
 #ifndef SERVERS_RNG_STATE_H
 #define SERVERS_RNG_STATE_H

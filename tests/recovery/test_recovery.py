@@ -77,6 +77,18 @@ def test_virtio_disk(tmp_path: Path) -> None:
     assert status == 0, report
 
 
+def test_slow_virtio_disk(tmp_path: Path) -> None:
+    """A device that needs longer than one transaction may take."""
+    disk = tmp_path / "disk"
+    make_disk(disk, 8)
+    devices = ["-drive", f"if=none,id=disk,format=raw,file={disk},throttling.iops-total=60",
+               "-device", "virtio-blk-pci,drive=disk,disable-legacy=on"]
+    outcome = boot(tmp_path, ["disk"], machine="pc", options="disk=virtio", devices=devices, instruction_count=False)
+    expect_ok(outcome, ["disk"])
+    status, report = check_disk(disk)
+    assert status == 0, report
+
+
 def test_virtio_disk_that_fails(tmp_path: Path) -> None:
     """A device that answers with errors gives errors, and nothing dies of them."""
     disk = tmp_path / "disk"

@@ -35,7 +35,8 @@ static void type_bytes(bool terminal, const char *bytes, size_t count)
             ck_abort_msg("no room for byte %zu", index);
         }
         line_receive(&region, terminal, (uint8_t)bytes[index], show);
-        if (region.ready_bytes + region.pending_bytes > CONSOLE_INPUT_BYTES || region.head >= CONSOLE_INPUT_BYTES) {
+        if (region.ready_bytes + region.pending_bytes > CONSOLE_INPUT_BYTES ||
+            region.head >= CONSOLE_INPUT_BYTES) {
             ck_abort_msg("the ring's bounds are broken");
         }
     }
@@ -174,8 +175,9 @@ START_TEST(framed_input_is_data_but_for_the_escape)
     ck_assert_uint_eq(shown_bytes, 0);
     expect_read(false, 100, "a\x7f\x04\n\x10z");
     expect_read(false, 100, NULL);
-    type_bytes(false, "last\x10"
-                      "E",
+    type_bytes(false,
+               "last\x10"
+               "E",
                6);
     expect_read(false, 2, "la");
     expect_read(false, 100, "st");

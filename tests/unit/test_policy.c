@@ -71,7 +71,8 @@ static struct fault_record killed(struct fault_record record)
     return record;
 }
 
-static void expect(struct policy_decision decision, enum policy_action action, uint32_t binding, const char *rule)
+static void expect(struct policy_decision decision, enum policy_action action, uint32_t binding,
+                   const char *rule)
 {
     ck_assert_int_eq(decision.action, action);
     ck_assert_uint_eq(decision.binding, binding);
@@ -162,7 +163,8 @@ START_TEST(p1_hang_is_the_same_wherever_it_is_stopped)
 
         record.cause = CAUSE_HANG;
         record.vector = 0;
-        expect(happen(record), kills < 3 ? POLICY_RESTART : POLICY_POISON, kills < 3 ? 0 : 5, kills < 3 ? "-" : "P1");
+        expect(happen(record), kills < 3 ? POLICY_RESTART : POLICY_POISON, kills < 3 ? 0 : 5,
+               kills < 3 ? "-" : "P1");
     }
 }
 END_TEST
@@ -282,7 +284,8 @@ START_TEST(g2_event_that_always_kills_is_given_up)
     expect(happen(in_event(0, 0x1000, 16000)), POLICY_GIVE_UP, 0, "G2");
     begin(); /* long after power-on, and exactly within the window */
     for (uint64_t fault = 0; fault < POLICY_EVENT_FAULTS; fault++) {
-        uint64_t time = 1000 * (uint64_t)TICKS_PER_S + fault * (POLICY_EVENT_WINDOW_S * (uint64_t)TICKS_PER_S / 15);
+        uint64_t time = 1000 * (uint64_t)TICKS_PER_S +
+                        fault * (POLICY_EVENT_WINDOW_S * (uint64_t)TICKS_PER_S / 15);
 
         if (fault == POLICY_EVENT_FAULTS - 1) {
             time = 1000 * (uint64_t)TICKS_PER_S + POLICY_EVENT_WINDOW_S * (uint64_t)TICKS_PER_S;
@@ -298,15 +301,15 @@ START_TEST(g2_event_that_always_kills_is_given_up)
 END_TEST
 
 /*
- * A service under the policy: clients with requests, one of which may be poison, and regions, some of which may be bad.
- * Lives until everything is answered; random kills and random faults strike in between.
+ * A service under the policy: clients with requests, one of which may be poison, and regions, some of which
+ * may be bad. Lives until everything is answered; random kills and random faults strike in between.
  */
 struct life {
     uint32_t clients;
-    uint32_t poison_client;  /* 0: none */
-    uint32_t bad_region;     /* 0: none; a bit mask of clients */
+    uint32_t poison_client;   /* 0: none */
+    uint32_t bad_region;      /* 0: none; a bit mask of clients */
     uint32_t strike_permille; /* chance that a random fault or kill ends a transaction */
-    uint32_t answered;       /* bit masks of clients */
+    uint32_t answered;        /* bit masks of clients */
     uint32_t poisoned;
     uint32_t quarantined;
     uint32_t kills[33];
@@ -442,7 +445,10 @@ START_TEST(bad_regions_cost_their_clients_alone)
 }
 END_TEST
 
-/* One transaction in forty is struck, recoveries of eight regions thus one in five: nobody may pay for the weather. */
+/*
+ * One transaction in forty is struck, recoveries of eight regions thus one in five: nobody may pay for the
+ * weather.
+ */
 START_TEST(weather_costs_nobody)
 {
     for (uint32_t seed = 0; seed < 2000; seed++) {

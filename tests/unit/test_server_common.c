@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The servers' own memory functions and formatter, under names of their own, against the host's. */
 /* sources: servers/common/memory.c */
-/* flags: -ffreestanding -fno-builtin -Dmemcpy=server_memcpy -Dmemmove=server_memmove -Dmemset=server_memset -Dmemcmp=server_memcmp -Dstrlen=server_strlen */
+/*
+ * flags: -ffreestanding -fno-builtin -Dmemcpy=server_memcpy -Dmemmove=server_memmove -Dmemset=server_memset
+ * -Dmemcmp=server_memcmp -Dstrlen=server_strlen
+ */
 #include <check.h>
 #include <stdint.h>
 #include <stdlib.h>

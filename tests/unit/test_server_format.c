@@ -27,7 +27,9 @@ START_TEST(never_writes_past_the_room)
         for (size_t index = 0; index < sizeof(text); index++) {
             text[index] = '#';
         }
-        ck_assert_uint_eq(server_format(text, room, "%s%d", "abcd", 123456), room == 0 ? 0 : room - 1 < 10 ? room - 1 : 10);
+        ck_assert_uint_eq(server_format(text, room, "%s%d", "abcd", 123456), room == 0       ? 0
+                                                                             : room - 1 < 10 ? room - 1
+                                                                                             : 10);
         ck_assert_int_eq(text[room], '#');
         if (room > 0) {
             ck_assert_int_eq(text[room - 1 < 10 ? room - 1 : 10], '\0');
