@@ -21,7 +21,7 @@ MODEL = Path(__file__).resolve().parent / "protocol.pml"
 BUILD = MODEL.parents[1] / "build" / "model"
 DEPTH = 100_000
 MEMORY_MIB = 3000
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 ASSERTION, END_STATE, CYCLE = "assertion violated", "invalid end state", "non-progress cycle"
 
 
