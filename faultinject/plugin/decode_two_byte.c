@@ -148,6 +148,25 @@ static bool decode_system(struct decoder *d, uint8_t opcode)
     }
 }
 
+/* MOVNTI, BSWAP and what only the system uses. */
+static bool decode_upper(struct decoder *d, uint8_t opcode, unsigned width)
+{
+    unsigned number = (opcode & 7) | ((d->rex & REX_B) ? 8 : 0);
+
+    switch (opcode) {
+    case 0xc3: /* MOVNTI */
+        decoder_modrm(d);
+        register_read(d, modrm_reg(d), width);
+        return true;
+    case 0xc8 ... 0xcf: /* BSWAP */
+        register_read(d, number, width);
+        register_write(d, number, width);
+        return true;
+    default:
+        return decode_system(d, opcode);
+    }
+}
+
 bool decode_two_byte(struct decoder *d)
 {
     uint8_t opcode = decoder_byte(d);
@@ -204,18 +223,7 @@ bool decode_two_byte(struct decoder *d)
     case 0xbc:
     case 0xbd:
         return decode_bit_scan(d);
-    case 0xc3: /* MOVNTI */
-        decoder_modrm(d);
-        register_read(d, modrm_reg(d), width);
-        return true;
-    case 0xc8 ... 0xcf: {
-        unsigned number = (opcode & 7) | ((d->rex & REX_B) ? 8 : 0);
-
-        register_read(d, number, width);
-        register_write(d, number, width);
-        return true;
-    }
     default:
-        return decode_system(d, opcode);
+        return decode_upper(d, opcode, width);
     }
 }
