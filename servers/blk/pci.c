@@ -10,8 +10,10 @@
 #define SLOTS_PER_BUS      32
 #define FUNCTIONS_PER_SLOT 8
 
-#define PCI_VENDOR              0x00
-#define PCI_DEVICE              0x02
+#define PCI_IDENTITY            0x00 /* vendor, and device in the upper half */
+#define PCI_ABSENT              0xffffffffu
+#define PCI_HEADER              0x0e
+#define PCI_HEADER_MANY         0x80
 #define PCI_STATUS              0x06
 #define PCI_STATUS_CAPABILITIES 0x0010
 #define PCI_CAPABILITIES        0x34
@@ -50,12 +52,20 @@ void pci_write(struct pci_function function, uint32_t offset, uint32_t width_byt
 
 bool pci_find(uint16_t vendor, uint16_t device, struct pci_function *function)
 {
+    uint32_t wanted = vendor | (uint32_t)device << 16;
+
     for (uint32_t number = 0; number < SLOTS_PER_BUS * FUNCTIONS_PER_SLOT; number++) {
         struct pci_function candidate = {.address = number << 8};
+        bool is_first = number % FUNCTIONS_PER_SLOT == 0;
+        uint32_t identity = pci_read(candidate, PCI_IDENTITY, 4);
 
-        if (pci_read(candidate, PCI_VENDOR, 2) == vendor && pci_read(candidate, PCI_DEVICE, 2) == device) {
+        if (identity == wanted) {
             *function = candidate;
             return true;
+        }
+        /* Where there is no first function there are no others, and most devices have but one. */
+        if (is_first && (identity == PCI_ABSENT || !(pci_read(candidate, PCI_HEADER, 1) & PCI_HEADER_MANY))) {
+            number += FUNCTIONS_PER_SLOT - 1;
         }
     }
     return false;
