@@ -23,6 +23,8 @@ from faultinject.records import ENGINE_FAILURES, End, Experiment, Results
 POLL_S = 0.1
 WALL_LIMIT_MS = 120_000
 ATTEMPTS = 3
+#: Warming up costs one golden run more.
+WARM_FROM_EXPERIMENTS = 8
 
 
 @dataclass
@@ -101,7 +103,9 @@ def _run_batch(workbench: Workbench, golden: Golden, faults: list[Fault], jobs: 
         directory = Path(name)
         plan, results_path, complaint_path = directory / "plan", directory / "results", directory / "stderr"
         _write_plan(plan, faults)
-        machine = workbench.machine("fork", _options("fork", workbench, golden, plan, results_path, jobs, limits))
+        warm = int(len(faults) >= WARM_FROM_EXPERIMENTS)
+        machine = workbench.machine("fork", [f"warm={warm}", *_options("fork", workbench, golden, plan, results_path,
+                                                                       jobs, limits)])
         with complaint_path.open("wb") as complaint:
             process = machine.start(stdout=subprocess.DEVNULL, stderr=complaint)
             try:

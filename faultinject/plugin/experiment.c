@@ -11,6 +11,7 @@
 #include "inject.h"
 #include "plan.h"
 #include "results.h"
+#include "warm.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -206,6 +207,14 @@ static bool fork_experiment(const struct experiment *experiment)
 /* The golden path has reached the next point of the plan. */
 static void point_reached(void)
 {
+    static bool warmed;
+
+    if (!warmed && !options.single && options.warm) {
+        warmed = true;
+        if (warm_begin()) {
+            return;
+        }
+    }
     while (next_position < plan_count()) {
         const struct experiment *experiment = plan_experiment(next_position);
 
@@ -253,7 +262,11 @@ static void begin(void)
     }
     qemu.timer_init_full(point_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, point_due, NULL);
     qemu.timer_init_full(limit_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, limit_due, NULL);
-    point_reached();
+    if (plan_count() > 0) {
+        qemu.timer_mod_ns(point_timer, plan_experiment(0)->time_ns);
+    } else {
+        point_reached();
+    }
 }
 
 /* In the fork server itself, the golden run ended before the plan did: what is left was planned beyond its end. */
@@ -272,6 +285,11 @@ static void golden_path_ended(void)
 
 static void verdict(uint64_t code, uint64_t detail)
 {
+    if (warm_running()) {
+        warm_end();
+        qemu.timer_mod_ns(point_timer, machine_time());
+        return;
+    }
     if (!running) {
         golden_path_ended();
     }

@@ -36,6 +36,7 @@ static uint64_t ram_bytes;
 static struct {
     const char *path;
     int descriptor;
+    int silenced; /* a duplicate of the real one meanwhile */
     bool diverted;
 } outputs[OUTPUT_COUNT] = {{.descriptor = -1}, {.descriptor = -1}, {.descriptor = -1}};
 
@@ -242,6 +243,11 @@ uint8_t *machine_host_memory(uint64_t physical, uint64_t length_bytes)
     return ram_host + physical;
 }
 
+uint64_t machine_memory_bytes(void)
+{
+    return ram_bytes;
+}
+
 uint64_t machine_effective_address(const struct instruction *instruction)
 {
     uint64_t address = (uint64_t)instruction->displacement;
@@ -298,6 +304,25 @@ void machine_divert_outputs(void)
         close(memory);
         outputs[i].diverted = true;
     }
+}
+
+void machine_silence_outputs(bool silent)
+{
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        if (outputs[i].descriptor < 0) {
+            continue;
+        }
+        if (silent) {
+            outputs[i].silenced = dup(outputs[i].descriptor);
+            dup2(nowhere, outputs[i].descriptor);
+        } else {
+            dup2(outputs[i].silenced, outputs[i].descriptor);
+            close(outputs[i].silenced);
+        }
+    }
+    close(nowhere);
 }
 
 bool machine_outputs_diverted(void)

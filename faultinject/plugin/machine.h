@@ -46,6 +46,9 @@ void machine_write_physical(uint64_t physical, uint64_t value);
 /* Host address of guest-physical memory (start + length within RAM), or NULL. */
 uint8_t *machine_host_memory(uint64_t physical, uint64_t length_bytes);
 
+/* Bytes of guest RAM. */
+uint64_t machine_memory_bytes(void);
+
 /* Effective address of the memory operand of an instruction that is about to be executed. */
 uint64_t machine_effective_address(const struct instruction *instruction);
 
@@ -62,6 +65,8 @@ uint64_t machine_output_bytes(unsigned output);
 /* From now on this process's output goes to anonymous memory; what was written before stays as it is. */
 void machine_divert_outputs(void);
 bool machine_outputs_diverted(void);
+/* While silenced, what the machine writes is lost. */
+void machine_silence_outputs(bool silent);
 /* Reads from byte `offset` of what this process wrote (after diverting: of what it wrote since). */
 size_t machine_output_read(unsigned output, uint64_t offset, void *bytes, size_t capacity);
 

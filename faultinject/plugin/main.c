@@ -28,6 +28,7 @@ static struct {
     uint64_t jobs;
     uint64_t limit_ns;
     uint64_t wall_ms;
+    uint64_t warm;
     struct stop_addresses addresses;
 } options = {.observed_entries = 16, .jobs = 1, .wall_ms = 60000, .every = 200000};
 
@@ -56,7 +57,7 @@ static bool option_number(const char *key, const char *value)
     } numbers[] = {{"observed", &options.observed}, {"observed_entries", &options.observed_entries},
                    {"every", &options.every},       {"seed", &options.seed},
                    {"jobs", &options.jobs},         {"limit_ns", &options.limit_ns},
-                   {"wall_ms", &options.wall_ms},   {"verdict", &options.addresses.verdict},
+                   {"wall_ms", &options.wall_ms},   {"warm", &options.warm},   {"verdict", &options.addresses.verdict},
                    {"mark", &options.addresses.mark}, {"recovery", &options.addresses.recovery},
                    {"failure", &options.addresses.failure}};
     char *end;
@@ -129,6 +130,7 @@ static bool start_experiments(bool single)
     }
     experiment_configure(&(struct experiment_options){.jobs = (unsigned)options.jobs,
                                                       .single = single,
+                                                      .warm = options.warm != 0,
                                                       .limit_ns = (int64_t)options.limit_ns,
                                                       .wall_ms = (unsigned)options.wall_ms});
     return results_create(options.results, largest + 1);

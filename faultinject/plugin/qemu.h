@@ -48,6 +48,8 @@ typedef void vcpu_work(struct CPUState *cpu, void *argument);
     F(void, cpu_loop_exit_restore, (struct CPUState *, uintptr_t))                                           \
     F(bool, all_cpu_threads_idle, (void))                                                                    \
     F(void, tlb_flush, (struct CPUState *))                                                                  \
+    F(void, cpu_interrupt, (struct CPUState *, int))                                                         \
+    F(void, cpu_reset_interrupt, (struct CPUState *, int))                                                   \
     F(int, x86_cpu_gdb_read_register, (struct CPUState *, struct byte_array *, int))                         \
     F(int, x86_cpu_gdb_write_register, (struct CPUState *, uint8_t *, int))                                  \
     F(struct byte_array *, g_byte_array_new, (void))                                                         \
@@ -67,6 +69,14 @@ typedef void vcpu_work(struct CPUState *cpu, void *argument);
     F(void *, qemu_ram_get_host_addr, (struct RAMBlock *))                                                   \
     F(uint64_t, qemu_ram_get_used_length, (struct RAMBlock *))                                               \
     F(const char *, qemu_ram_get_idstr, (struct RAMBlock *))                                                 \
+    /* The state of devices and processor, as for migration. */                                              \
+    F(void *, qio_channel_file_new_fd, (int))                                                                \
+    F(void *, qemu_file_new_output, (void *))                                                                \
+    F(void *, qemu_file_new_input, (void *))                                                                 \
+    F(void, global_state_store_running, (void))                                                              \
+    F(int, qemu_fclose, (void *))                                                                            \
+    F(int, qemu_save_device_state, (void *))                                                                 \
+    F(int, qemu_load_device_state, (void *))                                                                 \
     /* Ends that the machine asked for and that only QEMU's main loop would carry out. */                    \
     F(int, qemu_reset_requested_get, (void))                                                                 \
     F(int, qemu_shutdown_requested_get, (void))

@@ -89,6 +89,9 @@ static void stop_work(struct CPUState *cpu, void *argument)
         handlers->entered(service);
     }
     hook_handle(site_hook(site));
+    if (machine_register(REGISTER_RIP) << SITE_ADDRESS_SHIFT != site >> SITE_ADDRESS_SHIFT << SITE_ADDRESS_SHIFT) {
+        passed_site = 0; /* the handler sent the processor elsewhere: the block is not about to execute */
+    }
 }
 
 static bool stop_wanted(uint64_t site)
