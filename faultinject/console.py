@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from faultinject.errors import SetupError
@@ -47,7 +48,8 @@ def interact(disk: Path | None, memory_mib: int | None, system: System | None = 
         image = disk or shell_disk(Path(disk_directory))
         payload.write_bytes(bundle.pack([("disk", image.read_bytes())]))
         memory_mib = memory_mib or max(MEMORY_LEAST_MIB, (payload.stat().st_size >> 20) + MEMORY_FREE_MIB)
-        machine = Machine(system, qemu, memory_mib, payload, "console=tty disk=ram", log, memory_file=memory)
+        machine = Machine(system, qemu, memory_mib, payload, f"console=tty disk=ram epoch={int(time.time())}", log,
+                          memory_file=memory)
         command = machine.command()
         command[command.index("-icount") + 1] = "shift=0,sleep=on"
         command += ["-chardev", "stdio,id=terminal,mux=on,signal=off", "-mon", "chardev=terminal,mode=readline",
