@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of programs share: building a program, running one, making a disk.
+
+Rule: programs are built as anyone builds them, with `./perdure cc`, and run with `./perdure run`; every run has a
+deadline.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build"
+DEADLINE_S = 300
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left."""
+
+    status: int
+    output: str
+    errors: str
+
+    def __str__(self) -> str:
+        return f"status {self.status}\n--- output\n{self.output[-3000:]}\n--- errors\n{self.errors[-3000:]}"
+
+
+def perdure(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
+    """./perdure with these arguments."""
+    done = subprocess.run([str(ROOT / "perdure"), *map(str, arguments)], input=stdin, capture_output=True, check=False,
+                          timeout=DEADLINE_S)
+    return Outcome(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def run(program: str | Path, *arguments: str, disk: Path | None = None, crash: str | None = None, seed: int = 1,
+        stdin: bytes = b"", environment: dict[str, str] | None = None) -> Outcome:
+    """`./perdure run` of a program: a path, or a name in build/programs."""
+    options: list[str | Path] = ["--timeout", str(DEADLINE_S - 20), "--epoch", "1735689600", "--seed", str(seed)]
+    if disk:
+        options += ["--disk", disk]
+    if crash:
+        options += ["--crash", crash]
+    for name, value in (environment or {}).items():
+        options += ["--env", f"{name}={value}"]
+    path = program if isinstance(program, Path) else BUILD / "programs" / program
+    return perdure("run", *options, path, *arguments, stdin=stdin)
+
+
+def make_disk(image: Path, mebibytes: int, tree: Path | None = None, block_bytes: int = 4096) -> Path:
+    """An ext2 image made by the host, with the files of `tree`."""
+    command = ["mke2fs", "-q", "-F", "-t", "ext2", "-b", str(block_bytes)]
+    if tree:
+        command += ["-d", str(tree)]
+    subprocess.run([*command, str(image), f"{mebibytes}M"], check=True, timeout=60, env=host_environment())
+    return image
+
+
+def check_disk(image: Path) -> None:
+    """e2fsck accepts it."""
+    done = subprocess.run(["e2fsck", "-fn", str(image)], capture_output=True, text=True, check=False, timeout=120,
+                          env=host_environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def host_environment() -> dict[str, str]:
+    """The tools of e2fsprogs are often where only root looks."""
+    return {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin"}
+
+
+@pytest.fixture(scope="session")
+def foreign() -> Path:
+    """build/programs, with the programs of others in it; skipped where their sources cannot be fetched."""
+    with (BUILD / "foreign.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(["make", "foreign"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode != 0 and "cannot be fetched" in done.stderr:
+        pytest.skip("the sources cannot be fetched: " + done.stderr.strip().splitlines()[-1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    return BUILD / "programs"
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the C programs of this folder, built."""
+    directory = tmp_path_factory.mktemp("programs")
+    for source in Path(__file__).resolve().parent.glob("*.c"):
+        done = perdure("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o", directory / source.stem,
+                       source, "-lm")
+        assert done.status == 0, done
+    return directory
