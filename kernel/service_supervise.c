@@ -56,8 +56,10 @@ static int64_t restart(struct thread *self, struct service *service)
     if (self->rdi > RESTART_FRESH)
         return PD_BAD_ARGUMENT;
     service->failed_ticks = 0;
-    service_restart(service, self->rdi == RESTART_FRESH ? service->entry_fresh : service->entry_recovered,
-                    STAGE_RECOVERING);
+    if (self->rdi == RESTART_FRESH)
+        service_restart(service, service->entry_fresh, STAGE_FRESH_START);
+    else
+        service_restart(service, service->entry_recovered, STAGE_RECOVERING);
     return PD_OK;
 }
 
