@@ -3,7 +3,6 @@
 #include "block_map.h"
 
 #include "allocate.h"
-#include "inode.h"
 #include "transaction.h"
 #include "volume.h"
 
@@ -39,28 +38,56 @@ static bool find_path(uint64_t logical, struct map_path *path)
     return false;
 }
 
-int64_t map_lookup(const struct ext2_inode *inode, uint64_t logical)
+/* How many of `count` pointers go on from the first as adjacent blocks, or as holes. */
+static uint32_t adjacent(const uint32_t *pointers, uint32_t count)
 {
+    uint32_t step = pointers[0] != 0;
+    uint32_t run = 1;
+
+    while (run < count && pointers[run] == pointers[0] + run * step) {
+        run++;
+    }
+    return run;
+}
+
+int64_t map_run(const struct ext2_inode *inode, uint64_t logical, uint32_t limit, uint32_t *run)
+{
+    const uint32_t *pointers = inode->block;
     struct map_path path;
+    uint32_t left;
     uint32_t block;
 
     if (!find_path(logical, &path)) {
         return -PE_FBIG;
     }
-    block = inode->block[path.index[0]];
-    for (uint32_t level = 1; level <= path.levels && block != 0; level++) {
-        const uint32_t *pointer;
+    left = path.levels == 0 ? EXT2_DIRECT_BLOCKS - path.index[0] : 1;
+    pointers += path.index[0];
+    for (uint32_t level = 1; level <= path.levels && pointers[0] != 0; level++) {
+        bool last = level == path.levels;
 
-        if (!block_is_valid(block)) {
+        left = last ? (1u << fs.volume.pointers_shift) - path.index[level] : 1;
+        left = left < limit ? left : limit;
+        if (!block_is_valid(pointers[0])) {
             return -PE_IO;
         }
-        pointer = block_view(block, path.index[level] * 4, 4);
-        if (pointer == NULL) {
+        pointers = block_view(pointers[0], path.index[level] * 4, left * 4);
+        if (pointers == NULL) {
             return -PE_IO;
         }
-        block = *pointer;
     }
-    return block == 0 || block_is_valid(block) ? (int64_t)block : -PE_IO;
+    block = pointers[0];
+    *run = adjacent(pointers, left < limit ? left : limit);
+    if (block != 0 && (!block_is_valid(block) || !block_is_valid(block + *run - 1))) {
+        return -PE_IO;
+    }
+    return block;
+}
+
+int64_t map_lookup(const struct ext2_inode *inode, uint64_t logical)
+{
+    uint32_t run;
+
+    return map_run(inode, logical, 1, &run);
 }
 
 /* Allocate `count` blocks near goal, or none. */
@@ -95,15 +122,11 @@ static uint32_t default_goal(uint32_t number, const struct ext2_inode *inode, ui
 }
 
 /* Hang the new blocks into the map below `parent` (0: the inode): the last is the data block. */
-static int64_t link_new(uint32_t number, uint32_t parent, uint32_t depth, const struct map_path *path,
+static int64_t link_new(struct ext2_inode *inode, uint32_t parent, uint32_t depth, const struct map_path *path,
                         const uint32_t *blocks)
 {
     uint32_t count = path->levels - depth + 1;
-    struct ext2_inode *inode = inode_edit(number);
 
-    if (inode == NULL) {
-        return -(int64_t)fs.transaction.failure;
-    }
     inode->blocks512 += count << (fs.volume.block_shift - 9);
     if (depth == 0) {
         inode->block[path->index[0]] = blocks[0];
@@ -126,9 +149,8 @@ static int64_t link_new(uint32_t number, uint32_t parent, uint32_t depth, const 
     return blocks[count - 1];
 }
 
-int64_t map_allocate(uint32_t number, uint64_t logical, uint32_t goal, bool *fresh)
+int64_t map_allocate(struct ext2_inode *inode, uint32_t number, uint64_t logical, uint32_t goal, bool *fresh)
 {
-    const struct ext2_inode *inode = inode_view(number);
     struct map_path path;
     uint32_t blocks[4];
     uint32_t parent = 0;
@@ -137,9 +159,6 @@ int64_t map_allocate(uint32_t number, uint64_t logical, uint32_t goal, bool *fre
     int64_t result;
 
     *fresh = false;
-    if (inode == NULL) {
-        return -PE_IO;
-    }
     if (!find_path(logical, &path)) {
         return -PE_FBIG;
     }
@@ -169,5 +188,5 @@ int64_t map_allocate(uint32_t number, uint64_t logical, uint32_t goal, bool *fre
         return result;
     }
     *fresh = true;
-    return link_new(number, parent, depth, &path, blocks);
+    return link_new(inode, parent, depth, &path, blocks);
 }

@@ -13,11 +13,18 @@
 int64_t map_lookup(const struct ext2_inode *inode, uint64_t logical);
 
 /*
- * The same, allocating what is missing, near `goal` (0: near the inode). *fresh tells whether the block itself is new:
+ * The same, and how many blocks from there on, at most `limit` (> 0), lie side by side (or are holes): *run. It may say fewer
+ * than there are.
+ */
+int64_t map_run(const struct ext2_inode *inode, uint64_t logical, uint32_t limit, uint32_t *run);
+
+/*
+ * The block that holds `logical` of inode `number`, which the caller is editing, allocating what is missing, near `goal` (0: near
+ * the inode). *fresh tells whether the block itself is new:
  * its contents are then nobody's, the caller must set all of them. Also -PE_NOSPC and FS_DRAIN_FIRST; then nothing has
  * changed.
  */
-int64_t map_allocate(uint32_t number, uint64_t logical, uint32_t goal, bool *fresh);
+int64_t map_allocate(struct ext2_inode *inode, uint32_t number, uint64_t logical, uint32_t goal, bool *fresh);
 
 /*
  * Free the blocks that hold `first` and everything behind it, from the end on, as far as `limit` blocks and one

@@ -16,6 +16,7 @@ void cache_reset(void)
 {
     memset(&fs.cache, 0, sizeof(fs.cache));
     fs.cache.clock = PROTECTED_LOOKUPS;
+    fs.cache.call = 1;
     for (uint32_t frame = 0; frame < FRAME_COUNT; frame++) {
         fs_scratch.frame[frame].held = 0;
         fs_scratch.frame[frame].touch = 0;
@@ -84,6 +85,7 @@ static void link_frame(uint32_t number, uint32_t key)
     frame->batch = (uint32_t)fs_region()->batch;
     frame->next = *bucket;
     frame->stale_chunks = 0;
+    frame->verified_chunks = 0;
     frame->touch = 0;
     frame->held = 1;
     frame->referenced = 1;
@@ -143,16 +145,35 @@ static uint32_t reclaim(uint32_t wanted, uint32_t *first)
     return run;
 }
 
+void cache_compare(uint32_t number, uint32_t chunk_mask)
+{
+    struct frame *frame = &fs_scratch.frame[number];
+    uint32_t unit = frame->key & ~CACHE_RAW;
+
+    for (uint32_t left = chunk_mask; left != 0; left &= left - 1) {
+        uint32_t chunk = (uint32_t)__builtin_ctz(left);
+
+        if (checksum_chunk(cache_seed(unit, chunk), cache_bytes(number) + chunk * CHUNK_BYTES) !=
+            frame->checksum[chunk]) {
+            fs_panic(FS_PANIC_CACHE);
+        }
+    }
+    if (frame->verified_in != fs.cache.call) {
+        frame->verified_in = fs.cache.call;
+        frame->verified_chunks = 0;
+    }
+    frame->verified_chunks |= (uint16_t)chunk_mask;
+}
+
 void cache_seal(uint32_t number, uint32_t chunk_mask)
 {
     struct frame *frame = &fs_scratch.frame[number];
     uint32_t unit = frame->key & ~CACHE_RAW;
 
-    for (uint32_t chunk = 0; chunk < UNIT_CHUNKS; chunk++) {
-        if (chunk_mask >> chunk & 1) {
-            frame->checksum[chunk] =
-                checksum_chunk(cache_seed(unit, chunk), cache_bytes(number) + chunk * CHUNK_BYTES);
-        }
+    for (uint32_t left = chunk_mask; left != 0; left &= left - 1) {
+        uint32_t chunk = (uint32_t)__builtin_ctz(left);
+
+        frame->checksum[chunk] = checksum_chunk(cache_seed(unit, chunk), cache_bytes(number) + chunk * CHUNK_BYTES);
     }
     frame->stale_chunks &= (uint16_t)~chunk_mask;
 }

@@ -48,22 +48,36 @@ static inline uint32_t cache_seed(uint32_t unit, uint32_t chunk)
     return (unit << 4 | chunk) + 1;
 }
 
-/* Panic unless bytes offset..offset+bytes-1 of the frame are as they were when their checksums were made. */
+/* The bits of the chunks that hold bytes offset..offset+bytes-1 of a unit. */
+static inline uint32_t cache_chunks(uint32_t offset, uint32_t bytes)
+{
+    return (2u << ((offset + bytes - 1) >> CHUNK_SHIFT)) - (1u << (offset >> CHUNK_SHIFT));
+}
+
+/* Panic unless the chunks in mask are as they were when their checksums were made. */
+void cache_compare(uint32_t frame, uint32_t chunk_mask);
+
+/*
+ * Panic unless bytes offset..offset+bytes-1 of the frame are as they were when their checksums were made. Each chunk
+ * is compared once in a call.
+ */
 static inline void cache_verify(uint32_t frame, uint32_t offset, uint32_t bytes)
 {
     const struct frame *head = &fs_scratch.frame[frame];
-    uint32_t unit = head->key & ~CACHE_RAW;
-    uint32_t last = (offset + bytes - 1) >> CHUNK_SHIFT;
+    uint32_t mask = cache_chunks(offset, bytes) & ~(uint32_t)head->stale_chunks;
 
-    for (uint32_t chunk = offset >> CHUNK_SHIFT; chunk <= last; chunk++) {
-        if (head->stale_chunks >> chunk & 1) {
-            continue;
-        }
-        if (checksum_chunk(cache_seed(unit, chunk), cache_bytes(frame) + chunk * CHUNK_BYTES) !=
-            head->checksum[chunk]) {
-            fs_panic(FS_PANIC_CACHE);
-        }
+    if (head->verified_in == fs.cache.call) {
+        mask &= ~(uint32_t)head->verified_chunks;
     }
+    if (mask != 0) {
+        cache_compare(frame, mask);
+    }
+}
+
+/* A new call: what was compared in those before does not count any more. */
+static inline void cache_begin_call(void)
+{
+    fs.cache.call++;
 }
 
 #endif

@@ -63,7 +63,7 @@ int64_t data_copy_out(uint32_t frame, uint32_t place, uint8_t *to, uint32_t byte
         if (arrived(frame, place, to, bytes)) {
             return 0;
         }
-        cache_verify(frame, place, bytes);
+        cache_compare(frame, cache_chunks(place, bytes) & ~(uint32_t)fs_scratch.frame[frame].stale_chunks);
         fs.statistics.copies_repeated++;
     }
     return -PE_FAULT;

@@ -133,7 +133,7 @@ static int64_t add_in_new_block(uint32_t directory, const char *name, uint32_t n
     if (size + fs.volume.block_bytes > INT32_MAX) {
         return -PE_NOSPC;
     }
-    block = map_allocate(directory, size >> fs.volume.block_shift, 0, &fresh);
+    block = map_allocate(head, directory, size >> fs.volume.block_shift, 0, &fresh);
     if (block < 0 || !fresh) {
         return block < 0 ? block : -PE_IO;
     }
@@ -143,10 +143,6 @@ static int64_t add_in_new_block(uint32_t directory, const char *name, uint32_t n
     }
     entry->record_bytes = (uint16_t)fs.volume.block_bytes;
     set_entry(entry, name, name_bytes, inode, mode);
-    head = inode_edit(directory);
-    if (head == NULL) {
-        return -(int64_t)fs.transaction.failure;
-    }
     inode_set_size(head, size + fs.volume.block_bytes);
     return 0;
 }
@@ -197,11 +193,15 @@ int64_t directory_replace(uint32_t directory, const struct directory_place *plac
 
 int64_t directory_start(uint32_t directory, uint32_t parent)
 {
-    bool fresh;
-    int64_t block = map_allocate(directory, 0, 0, &fresh);
+    struct ext2_inode *inode = inode_edit(directory);
     struct ext2_entry *entry;
-    struct ext2_inode *inode;
+    int64_t block;
+    bool fresh;
 
+    if (inode == NULL) {
+        return -(int64_t)fs.transaction.failure;
+    }
+    block = map_allocate(inode, directory, 0, 0, &fresh);
     if (block < 0 || !fresh) {
         return block < 0 ? block : -PE_IO;
     }
@@ -214,10 +214,6 @@ int64_t directory_start(uint32_t directory, uint32_t parent)
     entry = (struct ext2_entry *)((uint8_t *)entry + entry_bytes(1));
     entry->record_bytes = (uint16_t)(fs.volume.block_bytes - entry_bytes(1));
     set_entry(entry, "..", 2, parent, FS_MODE_DIRECTORY);
-    inode = inode_edit(directory);
-    if (inode == NULL) {
-        return -(int64_t)fs.transaction.failure;
-    }
     inode_set_size(inode, fs.volume.block_bytes);
     return 0;
 }

@@ -75,7 +75,7 @@ static uint32_t order_nodes(uint32_t kind)
 /* Write the blocks of order[first..end-1] to their places. */
 static int64_t write_in_place(uint32_t first, uint32_t end)
 {
-    struct writer writer = {0, 0, 0};
+    struct writer writer = {0};
 
     for (uint32_t index = first; index < end; index++) {
         if (writer_add_cached(&writer, fs_scratch.node[fs_scratch.order[index]].block) < 0) {

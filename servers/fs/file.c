@@ -16,89 +16,95 @@ static bool is_cached(int64_t block)
 }
 
 /*
- * Block `logical` is at `block` and not cached. If the file is read in order (more is wanted, or the block before
- * is cached), read what lies side by side with it in one transfer.
+ * Block `logical` is at `block` and not cached. If the file is read in order (more is wanted than a block, or the block
+ * before is cached), read what lies side by side with it in one transfer.
  */
 static void read_ahead(const struct ext2_inode *inode, uint64_t logical, uint32_t block, uint64_t wanted_bytes)
 {
     uint64_t blocks = (inode_size(inode) + fs.volume.block_bytes - 1) >> fs.volume.block_shift;
     uint32_t limit = RUN_UNITS << fs.volume.unit_shift;
-    uint32_t run = 1;
+    uint32_t run;
 
     if (logical > 0 && wanted_bytes <= fs.volume.block_bytes && !is_cached(map_lookup(inode, logical - 1))) {
         return;
     }
-    while (run < limit && logical + run < blocks && map_lookup(inode, logical + run) == block + run) {
-        run++;
+    limit = logical + limit < blocks ? limit : (uint32_t)(blocks - logical);
+    if (limit > 0 && map_run(inode, logical, limit, &run) == block) {
+        cache_prefetch(block_unit(block), block_unit(block + run - 1) - block_unit(block) + 1);
     }
-    cache_prefetch(block_unit(block), block_unit(block + run - 1) - block_unit(block) + 1);
 }
 
-/* Read inside one block. */
-static int64_t read_piece(uint32_t number, uint64_t offset, uint8_t *to, uint32_t piece, uint64_t wanted)
+/* Read from one place on, as far as one copy goes: to the end of a unit or of a hole. The number of bytes, or an error. */
+static int64_t read_piece(const struct ext2_inode *inode, uint64_t offset, uint8_t *to, uint32_t wanted)
 {
-    const struct ext2_inode *inode = inode_view(number);
     uint64_t logical = offset >> fs.volume.block_shift;
     uint32_t place = offset & (fs.volume.block_bytes - 1);
-    int64_t block;
+    uint32_t run;
+    int64_t block = map_run(inode, logical, 1u << fs.volume.unit_shift, &run);
+    uint32_t unit;
+    uint32_t room;
     int64_t frame;
 
-    if (inode == NULL) {
-        return -PE_IO;
-    }
-    block = map_lookup(inode, logical);
-    if (block <= 0) {
-        if (block == 0) {
-            memset(to, 0, piece);
-        }
+    if (block < 0) {
         return block;
     }
-    frame = cache_peek(block_unit((uint32_t)block));
+    room = (run << fs.volume.block_shift) - place;
+    if (block == 0) {
+        wanted = wanted < room ? wanted : room;
+        memset(to, 0, wanted);
+        return wanted;
+    }
+    unit = block_unit((uint32_t)block);
+    place += block_place((uint32_t)block);
+    room = room < UNIT_BYTES - place ? room : UNIT_BYTES - place;
+    frame = cache_peek(unit);
     if (frame < 0) {
         read_ahead(inode, logical, (uint32_t)block, wanted);
-        frame = cache_get(block_unit((uint32_t)block));
+        frame = cache_get(unit);
     }
-    return frame < 0 ? frame : data_copy_out((uint32_t)frame, block_place((uint32_t)block) + place, to, piece);
+    wanted = wanted < room ? wanted : room;
+    if (frame >= 0) {
+        frame = data_copy_out((uint32_t)frame, place, to, wanted);
+    }
+    return frame < 0 ? frame : (int64_t)wanted;
 }
 
-int64_t file_read(uint32_t number, uint64_t offset, uint8_t *to, uint32_t count)
+/* Pieces after which the inode is looked up again, lest its frame be evicted (cache.h). */
+#define PIECES 8
+
+int64_t file_read(const struct ext2_inode *inode, uint32_t number, uint64_t offset, uint8_t *to, uint32_t count)
 {
-    const struct ext2_inode *inode = inode_view(number);
-    uint64_t size;
+    uint64_t size = inode_size(inode);
     uint32_t done = 0;
 
-    if (inode == NULL) {
-        return -PE_IO;
-    }
-    size = inode_size(inode);
     if (offset >= size) {
         return 0;
     }
     if (count > size - offset) {
         count = (uint32_t)(size - offset);
     }
-    while (done < count) {
-        uint32_t left = (uint32_t)(fs.volume.block_bytes - ((offset + done) & (fs.volume.block_bytes - 1)));
-        uint32_t piece = left < count - done ? left : count - done;
-        int64_t result = read_piece(number, offset + done, to + done, piece, count - done);
+    for (uint32_t piece = 1; done < count; piece++) {
+        int64_t result = read_piece(inode, offset + done, to + done, count - done);
 
         if (result < 0) {
             return result;
         }
-        done += piece;
+        done += (uint32_t)result;
+        if (piece % PIECES == 0) {
+            inode = inode_view(number);
+        }
+        if (inode == NULL) {
+            return -PE_IO;
+        }
     }
     return done;
 }
 
-int64_t file_accessed(uint32_t number)
+int64_t file_accessed(const struct ext2_inode *inode, uint32_t number)
 {
-    const struct ext2_inode *inode = inode_view(number);
     uint32_t now = clock_seconds();
     struct ext2_inode *edited;
 
-    if (inode == NULL) {
-        return -PE_IO;
-    }
     if (fs.volume.read_only || (inode->atime > inode->mtime && inode->atime > inode->ctime && now - inode->atime < DAY_S) ||
         inode->atime == now) {
         return 0;
@@ -112,10 +118,11 @@ int64_t file_accessed(uint32_t number)
 }
 
 /* Write inside one block; *goal is where the next new block best goes. */
-static int64_t write_piece(uint32_t number, uint64_t offset, const uint8_t *from, uint32_t piece, uint32_t *goal)
+static int64_t write_piece(struct ext2_inode *inode, uint32_t number, uint64_t offset, const uint8_t *from,
+                           uint32_t piece, uint32_t *goal)
 {
     bool fresh;
-    int64_t block = map_allocate(number, offset >> fs.volume.block_shift, *goal, &fresh);
+    int64_t block = map_allocate(inode, number, offset >> fs.volume.block_shift, *goal, &fresh);
     uint32_t place = offset & (fs.volume.block_bytes - 1);
     int64_t frame;
 
@@ -185,29 +192,26 @@ static int64_t prepare_growth(uint32_t number, uint64_t size)
     return result < 0 ? result : zero_behind(number, size);
 }
 
-static int64_t finish_write(uint32_t number, uint64_t end)
+static void finish_write(struct ext2_inode *inode, uint64_t end)
 {
-    struct ext2_inode *inode = inode_edit(number);
-
-    if (inode == NULL) {
-        return -(int64_t)fs.transaction.failure;
-    }
     if (end > inode_size(inode)) {
         inode_set_size(inode, end);
     }
     inode->mtime = inode->ctime = clock_seconds();
-    return 0;
 }
 
 int64_t file_write(uint32_t number, uint64_t offset, const uint8_t *from, uint32_t count)
 {
-    const struct ext2_inode *inode = inode_view(number);
+    struct ext2_inode *inode = inode_edit(number);
     uint32_t done = 0;
     uint32_t goal = 0;
     int64_t result = 0;
 
     if (inode == NULL) {
-        return -PE_IO;
+        return -(int64_t)fs.transaction.failure;
+    }
+    if (!inode_is_regular(inode)) {
+        return -PE_INVAL;
     }
     if (offset >= fs.volume.file_bytes_maximum) {
         return -PE_FBIG;
@@ -222,14 +226,16 @@ int64_t file_write(uint32_t number, uint64_t offset, const uint8_t *from, uint32
         uint32_t left = (uint32_t)(fs.volume.block_bytes - ((offset + done) & (fs.volume.block_bytes - 1)));
         uint32_t piece = left < count - done ? left : count - done;
 
-        result = write_piece(number, offset + done, from + done, piece, &goal);
+        result = write_piece(inode, number, offset + done, from + done, piece, &goal);
         done += result < 0 ? 0 : piece;
     }
-    if (result < 0 && !(done > 0 && (result == -PE_NOSPC || result == FS_DRAIN_FIRST))) {
+    if (result < 0 && !(done > 0 && result == -PE_NOSPC)) {
         return result;
     }
-    result = done > 0 ? finish_write(number, offset + done) : 0;
-    return result < 0 ? result : done;
+    if (done > 0) {
+        finish_write(inode, offset + done);
+    }
+    return done;
 }
 
 int64_t file_truncate(uint32_t number, uint64_t size)
@@ -246,9 +252,8 @@ int64_t file_truncate(uint32_t number, uint64_t size)
     }
     old_size = inode_size(inode);
     result = size > old_size ? prepare_growth(number, old_size) : zero_behind(number, size);
-    inode = result < 0 ? NULL : inode_edit(number);
-    if (inode == NULL) {
-        return result < 0 ? result : -PE_IO;
+    if (result < 0) {
+        return result;
     }
     inode_set_size(inode, size);
     inode->mtime = inode->ctime = clock_seconds();
@@ -303,7 +308,7 @@ int64_t symlink_write(uint32_t number, const char *target, uint32_t bytes)
         memcpy(inode->block, target, bytes);
         return 0;
     }
-    block = map_allocate(number, 0, 0, &fresh);
+    block = map_allocate(inode, number, 0, 0, &fresh);
     if (block < 0) {
         return block;
     }

@@ -10,8 +10,11 @@
 
 #include "fs.h"
 
-/* Read up to `count` bytes at `offset`. The number read (0 at the end), -PE_IO, -PE_FAULT. */
-int64_t file_read(uint32_t number, uint64_t offset, uint8_t *to, uint32_t count);
+/*
+ * Read up to `count` bytes at `offset` of inode `number`, which is `inode`. The number read (0 at the end), -PE_IO,
+ * -PE_FAULT.
+ */
+int64_t file_read(const struct ext2_inode *inode, uint32_t number, uint64_t offset, uint8_t *to, uint32_t count);
 
 /*
  * Write up to `count` bytes (at most FS_TRANSFER_BYTES) at `offset`; the number written (fewer only when the disk is full
@@ -23,7 +26,7 @@ int64_t file_write(uint32_t number, uint64_t offset, const uint8_t *from, uint32
 int64_t file_truncate(uint32_t number, uint64_t size);
 
 /* The time of access, if it is older than the last change or than a day (as Linux's relatime). 0 or -PE_IO. */
-int64_t file_accessed(uint32_t number);
+int64_t file_accessed(const struct ext2_inode *inode, uint32_t number);
 
 /* The target of a symbolic link, to `to` (FS_PATH_BYTES of room). Its length or -PE_IO. */
 int64_t symlink_read(uint32_t number, char *to);

@@ -110,13 +110,17 @@ struct frame {
     uint16_t touch;        /* first touch of this transaction + 1, 0 if it has not changed the frame */
     uint8_t held;          /* 1 if in use */
     uint8_t referenced;    /* used since the hand came by */
-    uint32_t reserved;
+    uint16_t verified_chunks; /* chunks whose checksums were compared in the call number verified_in */
+    uint16_t reserved;
+    uint32_t verified_in;
+    uint32_t padding;
     uint32_t checksum[UNIT_CHUNKS];
 };
-_Static_assert(sizeof(struct frame) == 88, "frame");
+_Static_assert(sizeof(struct frame) == 96, "frame");
 
 struct cache {
     uint32_t clock;
+    uint32_t call; /* number of the running call, as far as verified_in is concerned */
     uint32_t hand;
     uint16_t bucket[CACHE_BUCKETS]; /* frame number + 1, 0 if empty */
 };

@@ -205,7 +205,7 @@ static int64_t write_group(const struct journal *journal, struct writer *writer,
 /* The journal's own blocks first..end-1. */
 static int64_t write_journal(const struct journal *journal, uint32_t first, uint32_t end)
 {
-    struct writer writer = {0, 0, 0};
+    struct writer writer = {0};
     uint32_t logical = 0;
 
     if (first == 0) {
@@ -240,7 +240,7 @@ static uint32_t mapped(const struct journal *journal, uint32_t logical)
 static int64_t write_map(const struct journal *journal)
 {
     const uint32_t *place = journal->place + journal->blocks;
-    struct writer writer = {0, 0, 0};
+    struct writer writer = {0};
     uint32_t logical = EXT2_DIRECT_BLOCKS;
     uint32_t *entries = (uint32_t *)writer_next(&writer, place[0]);
 

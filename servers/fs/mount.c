@@ -62,11 +62,17 @@ static int64_t release_nameless(void)
     return 0;
 }
 
+/* Who started the file system binds to it first: it alone may end it for all. */
+#define OWNER_BINDING 1
+
 int64_t op_unmount(struct request *request)
 {
-    int64_t result = fs.volume.read_only ? 0 : release_nameless();
+    int64_t result;
 
-    (void)request;
+    if (request->binding > OWNER_BINDING) {
+        return -PE_PERM;
+    }
+    result = fs.volume.read_only ? 0 : release_nameless();
     if (result != 0) {
         return result < 0 ? result : SERVICE_AGAIN;
     }

@@ -20,7 +20,7 @@ void region_seal(void);
 
 static inline uint32_t region_check(const struct fs_region *region)
 {
-    return checksum_words(2, region, offsetof(struct fs_region, padding) / 8);
+    return checksum_words(2, region, offsetof(struct fs_region, reserved) / 8);
 }
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include "ops.h"
 
+#include "cache.h"
 #include "drain.h"
 #include "inode.h"
 #include "log.h"
@@ -133,6 +134,7 @@ int64_t service_call(struct request *request)
         return fs.mount_error;
     }
     check_own_state();
+    cache_begin_call();
     fs.statistics.calls++;
     if (operation->changes && fs.volume.read_only) {
         return -PE_ROFS;

@@ -71,7 +71,9 @@ int64_t change_cwd(uint32_t number, uint32_t generation);
  */
 int64_t make_at(const struct path_end *end, uint32_t mode);
 
-/* The handle of the request's word 0, whose inode must be as it was when opened. NULL: *error says why. */
-const struct fs_handle *request_handle(const struct request *request, int64_t *error);
+/*
+ * The handle of the request's word 0 and its inode, which must be the one that was opened. NULL: *error says why.
+ */
+const struct fs_handle *request_handle(const struct request *request, const struct ext2_inode **inode, int64_t *error);
 
 #endif

@@ -22,19 +22,16 @@ static uint8_t *data_of(const struct request *request, uint64_t count, uint32_t 
 }
 
 /* Read at `offset` through the handle; *handle must be open for reading a file. */
-static int64_t read_at(struct request *request, const struct fs_handle *handle, uint64_t offset)
+static int64_t read_at(struct request *request, const struct fs_handle *handle, const struct ext2_inode *inode,
+                       uint64_t offset)
 {
     uint64_t count = request->words[1];
     uint8_t *to = data_of(request, count, REQUEST_LENT_OUT);
-    const struct ext2_inode *inode = inode_view(handle->inode);
     int64_t done;
     int64_t result;
 
     if ((handle->flags & FS_O_ACCESS_MASK) == FS_O_WRITE_ONLY) {
         return -PE_BADF;
-    }
-    if (inode == NULL) {
-        return -PE_IO;
     }
     if (!inode_is_regular(inode)) {
         return inode_is_directory(inode) ? -PE_ISDIR : -PE_INVAL;
@@ -42,11 +39,12 @@ static int64_t read_at(struct request *request, const struct fs_handle *handle, 
     if (to == NULL || count > FS_TRANSFER_BYTES) {
         return -PE_INVAL;
     }
-    done = file_read(handle->inode, offset, to, (uint32_t)count);
+    done = file_read(inode, handle->inode, offset, to, (uint32_t)count);
     if (done <= 0) {
         return done;
     }
-    result = file_accessed(handle->inode);
+    inode = count <= fs.volume.block_bytes ? inode : inode_view(handle->inode);
+    result = inode == NULL ? -PE_IO : file_accessed(inode, handle->inode);
     if (result < 0) {
         return result;
     }
@@ -76,13 +74,14 @@ static int64_t write_at(const struct request *request, const struct fs_handle *h
 int64_t op_read(struct request *request)
 {
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
+    const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
     int64_t done;
 
     if (handle == NULL) {
         return error;
     }
-    done = read_at(request, handle, handle->offset);
+    done = read_at(request, handle, inode, handle->offset);
     if (done > 0) {
         handle_move((uint32_t)request->words[0], handle->offset + (uint64_t)done);
     }
@@ -92,19 +91,20 @@ int64_t op_read(struct request *request)
 int64_t op_pread(struct request *request)
 {
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
+    const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
 
     if (handle == NULL) {
         return error;
     }
-    return (int64_t)request->words[2] < 0 ? -PE_INVAL : read_at(request, handle, request->words[2]);
+    return (int64_t)request->words[2] < 0 ? -PE_INVAL : read_at(request, handle, inode, request->words[2]);
 }
 
 int64_t op_write(struct request *request)
 {
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
     const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
     uint64_t offset;
     int64_t done;
 
@@ -113,10 +113,6 @@ int64_t op_write(struct request *request)
     }
     offset = handle->offset;
     if (handle->flags & FS_O_APPEND) {
-        inode = inode_view(handle->inode);
-        if (inode == NULL) {
-            return -PE_IO;
-        }
         offset = inode_size(inode);
     }
     done = write_at(request, handle, offset);
@@ -129,7 +125,8 @@ int64_t op_write(struct request *request)
 int64_t op_pwrite(struct request *request)
 {
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
+    const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
 
     if (handle == NULL) {
         return error;
@@ -160,7 +157,8 @@ int64_t op_truncate(struct request *request)
 int64_t op_ftruncate(struct request *request)
 {
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
+    const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
 
     if (handle == NULL) {
         return error;

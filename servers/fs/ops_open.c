@@ -9,17 +9,16 @@
 
 #define OPEN_FLAGS_KEPT (FS_O_ACCESS_MASK | FS_O_APPEND | FS_O_SYNC)
 
-const struct fs_handle *request_handle(const struct request *request, int64_t *error)
+const struct fs_handle *request_handle(const struct request *request, const struct ext2_inode **inode, int64_t *error)
 {
     const struct fs_handle *handle = handle_view(request->words[0]);
-    const struct ext2_inode *inode;
 
     if (handle == NULL) {
         *error = -PE_BADF;
         return NULL;
     }
-    inode = inode_view(handle->inode);
-    if (inode == NULL || inode->generation != handle->inode_generation) {
+    *inode = inode_view(handle->inode);
+    if (*inode == NULL || (*inode)->generation != handle->inode_generation) {
         *error = -PE_IO;
         return NULL;
     }
@@ -150,16 +149,12 @@ int64_t op_seek(struct request *request)
 {
     int64_t offset = (int64_t)request->words[1];
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
     const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
     uint64_t base;
 
     if (handle == NULL) {
         return error;
-    }
-    inode = inode_view(handle->inode);
-    if (inode == NULL) {
-        return -PE_IO;
     }
     switch (request->words[2]) {
     case FS_SEEK_SET:
@@ -189,7 +184,8 @@ int64_t op_seek(struct request *request)
 int64_t op_readdir(struct request *request)
 {
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
+    const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
     uint64_t offset;
     uint32_t bytes;
     int64_t count;
@@ -215,7 +211,8 @@ int64_t op_readdir(struct request *request)
 int64_t op_fstat(struct request *request)
 {
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
+    const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
 
     if (handle == NULL) {
         return error;
@@ -227,15 +224,14 @@ int64_t op_fstat(struct request *request)
 int64_t op_fchdir(struct request *request)
 {
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
     const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
 
     if (handle == NULL) {
         return error;
     }
-    inode = inode_view(handle->inode);
-    if (inode == NULL || !inode_is_directory(inode)) {
-        return inode == NULL ? -PE_IO : -PE_NOTDIR;
+    if (!inode_is_directory(inode)) {
+        return -PE_NOTDIR;
     }
     return change_cwd(handle->inode, inode->generation);
 }

@@ -87,7 +87,8 @@ static struct ext2_inode *edit_attributes(int64_t number, int64_t *result)
 static int64_t handle_inode(const struct request *request)
 {
     int64_t error;
-    const struct fs_handle *handle = request_handle(request, &error);
+    const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
 
     return handle != NULL ? (int64_t)handle->inode : error;
 }

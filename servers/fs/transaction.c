@@ -87,15 +87,6 @@ int64_t block_touch(uint32_t frame, uint32_t block, uint32_t offset, uint32_t by
     return 0;
 }
 
-/* The bits of the chunks that hold bytes place..place+bytes-1 of a unit. */
-static uint16_t chunks_of(uint32_t place, uint32_t bytes)
-{
-    uint32_t first = place >> CHUNK_SHIFT;
-    uint32_t last = (place + bytes - 1) >> CHUNK_SHIFT;
-
-    return (uint16_t)((2u << last) - (1u << first));
-}
-
 void *block_edit(uint32_t block, uint32_t offset, uint32_t bytes, uint32_t kind)
 {
     int64_t frame = cache_get(block_unit(block));
@@ -109,7 +100,7 @@ void *block_edit(uint32_t block, uint32_t offset, uint32_t bytes, uint32_t kind)
     if (block_touch((uint32_t)frame, block, offset, bytes, kind) < 0) {
         return NULL;
     }
-    fs_scratch.frame[frame].stale_chunks |= chunks_of(place, bytes);
+    fs_scratch.frame[frame].stale_chunks |= (uint16_t)cache_chunks(place, bytes);
     return cache_bytes((uint32_t)frame) + place;
 }
 
@@ -142,7 +133,7 @@ void *block_make(uint32_t block, uint32_t kind)
     }
     contents = cache_bytes((uint32_t)frame) + block_place(block);
     memset(contents, 0, bytes);
-    fs_scratch.frame[frame].stale_chunks |= chunks_of(block_place(block), bytes);
+    fs_scratch.frame[frame].stale_chunks |= (uint16_t)cache_chunks(block_place(block), bytes);
     return contents;
 }
 

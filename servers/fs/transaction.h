@@ -4,7 +4,7 @@
  *
  * Rules: whoever wants to change bytes calls block_edit first, for exactly these bytes. block_edit can fail, so an
  * operation calls it before it changes anything else that is not undone by transaction_abort (SSR, open table).
- * Pointers are good for 64 look-ups (cache.h).
+ * Pointers from block_view are good for 64 look-ups (cache.h), those from block_edit and block_make until the end.
  */
 #ifndef FS_TRANSACTION_H
 #define FS_TRANSACTION_H
