@@ -51,6 +51,8 @@ class Finding:
     experiment: Experiment
     judgement: Judgement
     served: str
+    #: In which the fault struck.
+    function: str = ""
 
 
 @dataclass
@@ -138,6 +140,9 @@ def run(workbench: Workbench, request: Request, directory: Path, show: Callable[
 
     engine.run_plan(workbench, golden, faults, request.jobs, done)
     ordered = [findings[fault.index] for fault in faults]
+    symbolizer = Symbolizer.of(workbench.system)
+    for finding in ordered:
+        finding.function = symbolizer.function(finding.experiment.rip)
     facts = _facts(workbench, request, golden, execution, environment)
     report = Report(ordered, summarise(ordered, facts), directory, 0.0)
     _write(report, facts, workbench, judge)
@@ -210,18 +215,19 @@ def summarise(findings: Sequence[Finding], facts: dict[str, object]) -> dict[str
     """What summary.json holds."""
     models = list(dict.fromkeys(finding.fault.model for finding in findings))
     models.sort(key=lambda name: list(MODELS).index(name))
-    return {"format": 1, **_section(findings),
+    silent = Counter(finding.function or "?" for finding in findings
+                     if finding.judgement.outcome is Outcome.SILENT)
+    return {"format": 1, **_section(findings), "silent_by_function": dict(sorted(silent.items())),
             "by_model": {name: _section([f for f in findings if f.fault.model == name]) for name in models},
             "campaign": facts}
 
 
 def _write(report: Report, facts: dict[str, object], workbench: Workbench, judge: ImageJudge) -> None:
-    symbolizer = Symbolizer.of(workbench.system)
     store = Store.create(report.directory / "campaign.sqlite", facts)
     try:
         for finding in report.findings:
             store.add(finding.fault, MODELS[finding.fault.model].describe(finding.fault.change), finding.experiment,
-                      finding.judgement, symbolizer.function(finding.experiment.rip), finding.served)
+                      finding.judgement, finding.function, finding.served)
         store.add_images(judge.verdicts)
     finally:
         store.close()

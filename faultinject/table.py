@@ -19,6 +19,7 @@ from faultinject.records import Cause
 from faultinject.replay import Replay
 
 PLAIN_INTERVAL_S = 5.0
+BAD_SHOWN = 20
 
 LABELS = {
     Outcome.NOT_ACTIVATED: "not activated",
@@ -134,6 +135,21 @@ def outcome_table(summary: Mapping[str, object]) -> Table:
     return table
 
 
+def _print_bad(console: Console, report: Report) -> None:
+    """The experiments that were not transparent, one by one, so that each can be replayed."""
+    bad = [finding for finding in report.findings if finding.judgement.outcome in _BAD | {Outcome.LATENT}]
+    if not bad:
+        return
+    console.print("\nNot transparent (`perdure replay` shows one):", highlight=False)
+    for finding in bad[:BAD_SHOWN]:
+        described = MODELS[finding.fault.model].describe(finding.fault.change)
+        console.print(f"  {finding.fault.index:>5}  {LABELS[finding.judgement.outcome]}: {finding.fault.model}, "
+                      f"{described}, in {finding.function or hex(finding.experiment.rip)}; "
+                      f"{finding.judgement.reason}", highlight=False, soft_wrap=True)
+    if len(bad) > BAD_SHOWN:
+        console.print(f"  and {len(bad) - BAD_SHOWN} more in the database", highlight=False)
+
+
 def print_report(console: Console, report: Report) -> None:
     """The campaign's result."""
     summary = report.summary
@@ -151,6 +167,7 @@ def print_report(console: Console, report: Report) -> None:
         console.print(f"Recovery, fault to reply of the call run again, in µs at 1 instruction/ns ({recovery['count']} "
                       f"recoveries): min {_microseconds(recovery['min'])}, median {_microseconds(recovery['p50'])}, "
                       f"99 % {_microseconds(recovery['p99'])}, max {_microseconds(recovery['max'])}", highlight=False)
+    _print_bad(console, report)
     console.print(f"{len(report.findings)} experiments in {report.seconds:.1f} s "
                   f"({len(report.findings) / max(report.seconds, 1e-9):.0f}/s); {report.directory}/campaign.sqlite, "
                   f"summary.json", highlight=False)

@@ -226,10 +226,14 @@ static void point_reached(void)
         if (experiment->time_ns < machine_time()) {
             results_record(experiment->index)->end = END_MISSED;
             results_record(experiment->index)->done = 1;
-        } else if (options.single) {
+            continue;
+        }
+        results_note_outputs();
+        if (options.single) {
             run_here(experiment);
             return;
-        } else if (fork_experiment(experiment)) {
+        }
+        if (fork_experiment(experiment)) {
             return;
         }
     }

@@ -19,6 +19,8 @@ enum { ARENA_BYTES_PER_EXPERIMENT = 65536, ARENA_BYTES_LEAST = 64 << 20 };
 static struct results_header *header;
 static struct experiment_record *records;
 
+static uint64_t output_starts[OUTPUT_COUNT];
+
 static uint8_t recovery_records[RECOVERIES_KEPT * RECOVERY_BYTES];
 static unsigned recovery_count;
 
@@ -102,6 +104,13 @@ const uint8_t *results_recovery_records(void)
     return recovery_records;
 }
 
+void results_note_outputs(void)
+{
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        output_starts[i] = machine_output_bytes(i);
+    }
+}
+
 void results_injection(struct experiment_record *record)
 {
     struct service_view view;
@@ -116,7 +125,7 @@ void results_injection(struct experiment_record *record)
         record->incarnation = view.incarnation;
     }
     for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
-        record->outputs[i].start = machine_output_bytes(i);
+        record->outputs[i].start = output_starts[i];
     }
 }
 

@@ -99,7 +99,13 @@ uint64_t results_append(const void *bytes, uint64_t length_bytes);
  */
 void results_complete(struct experiment_record *record, enum end end);
 
-/* Notes where the outputs stand and what the machine is doing, at injection. */
+/*
+ * Notes where the outputs stand. To be called before the fork: afterwards the fork server goes on and writes to the same
+ * files.
+ */
+void results_note_outputs(void);
+
+/* Notes what the machine is doing, at injection. */
 void results_injection(struct experiment_record *record);
 
 /* A recovery that the kernel reported: its record, RECOVERY_BYTES long, is kept until results_complete(). */

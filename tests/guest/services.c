@@ -102,6 +102,9 @@ __attribute__((section(".program.entry"), noreturn)) void program_entry(uint64_t
         if (i % 4 == 0) {
             client_call(clients, 1, 1, OPERATION_NEXT, i);
         }
+        if (i % 8 == 0) {
+            system_call(CALL_PRINT, (uint64_t)".\n", 2, 0, 0); /* output all along, not only at the end */
+        }
     }
     for (uint64_t i = 0; i < CLIENTS; i++) {
         char line[160];

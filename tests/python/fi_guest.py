@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import lru_cache
@@ -20,7 +21,7 @@ from faultinject.plan import Fault  # noqa: E402
 from faultinject.system import Service, System  # noqa: E402
 from faultinject.workload import Workload  # noqa: E402
 
-BUILD = ROOT / "build" / "tests" / "fi"
+BUILD = ROOT / "build" / "tests" / "fi" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 SERVICES = (Service("fs", 0x5000000, 0x6000000), Service("rng", 0x6000000, 0x7000000))
 CLIENTS = {1: "alpha", 2: "beta"}
 AREAS = (("alpha", 0), ("beta", 128))
