@@ -19,48 +19,28 @@ static uint32_t slack(const struct ext2_entry *entry)
     return entry->record_bytes - (entry->inode != 0 ? entry_bytes(entry->name_bytes) : 0);
 }
 
-/* Look through one block. True if the name was found. */
-static bool find_in_block(const uint8_t *bytes, uint32_t block, const char *name, uint32_t name_bytes,
-                          struct directory_place *place)
-{
-    uint32_t block_bytes = (uint32_t)fs.volume.block_bytes;
-    uint32_t wanted = entry_bytes(name_bytes);
-    uint32_t previous = 0;
-
-    for (uint32_t offset = 0; offset < block_bytes;) {
-        const struct ext2_entry *entry = (const struct ext2_entry *)(bytes + offset);
-
-        if (name_equals(entry, name, name_bytes)) {
-            place->block = block;
-            place->offset = offset;
-            place->previous = previous;
-            place->inode = entry->inode;
-            place->type = fs.volume.has_filetype ? entry->type : EXT2_TYPE_UNKNOWN;
-            return true;
-        }
-        if (place->gap_block == 0 && slack(entry) >= wanted) {
-            place->gap_block = block;
-            place->gap_offset = offset;
-        }
-        previous = offset;
-        offset += entry->record_bytes;
-    }
-    return false;
-}
-
 int64_t directory_find(uint32_t directory, const char *name, uint32_t name_bytes, struct directory_place *place)
 {
+    uint32_t wanted = entry_bytes(name_bytes);
+    const struct ext2_entry *entry;
     struct directory_walk walk;
-    const uint8_t *bytes;
     int64_t result;
 
     memset(place, 0, sizeof(*place));
     walk_start(&walk, directory, 0);
-    while ((result = walk_block(&walk, &bytes)) > 0) {
-        if (find_in_block(bytes, walk.block, name, name_bytes, place)) {
+    while ((result = walk_next(&walk, &entry)) > 0) {
+        if (name_equals(entry, name, name_bytes)) {
+            place->block = walk.block;
+            place->offset = walk.offset;
+            place->previous = walk.previous;
+            place->inode = entry->inode;
+            place->type = fs.volume.has_filetype ? entry->type : EXT2_TYPE_UNKNOWN;
             return 0;
         }
-        walk.logical++;
+        if (place->gap_block == 0 && slack(entry) >= wanted) {
+            place->gap_block = walk.block;
+            place->gap_offset = walk.offset;
+        }
     }
     return result;
 }
