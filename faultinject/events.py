@@ -56,11 +56,14 @@ class Events:
 
     @classmethod
     def read(cls, path: Path) -> Events:
-        """From the plugin's file; a missing one is an empty report, a line cut off is left out."""
+        """From the plugin's file; a missing one is an empty report."""
+        return cls.parse(path.read_text()) if path.exists() else cls()
+
+    @classmethod
+    def parse(cls, text: str) -> Events:
+        """From the file's text; a line that was cut off is left out."""
         events = cls()
-        if not path.exists():
-            return events
-        for line in path.read_text().splitlines(keepends=True):
+        for line in text.splitlines(keepends=True):
             if line.endswith("\n"):
                 kind, _, rest = line.strip().partition(" ")
                 events._add(kind, rest)

@@ -7,6 +7,7 @@ instructions and the same image gives the same run; every run is bounded by a ti
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shlex
@@ -19,6 +20,9 @@ from pathlib import Path
 
 from faultinject.errors import MachineError, SetupError
 from faultinject.system import BUILD, System
+
+_LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 PLUGIN = BUILD / "fi" / "plugin.so"
 VERSION_LEAST = (7, 2)
@@ -104,9 +108,14 @@ class Machine:
         return words
 
     def start(self, **keywords: object) -> subprocess.Popen[bytes]:
-        """Starts QEMU in a process group of its own; whoever starts it must stop() it."""
+        """Starts QEMU in a process group of its own; whoever starts it must stop() it. It dies with us in any case."""
         return subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, start_new_session=True,
-                                **keywords)  # type: ignore[call-overload]
+                                preexec_fn=die_with_parent, **keywords)  # type: ignore[call-overload]
+
+
+def die_with_parent() -> None:
+    """In a child before its program starts: the kernel kills it when its parent ends, even by SIGKILL."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -8,10 +8,8 @@ machine's disk held at its end, however it ended.
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import re
-import shutil
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
@@ -19,11 +17,12 @@ from pathlib import Path
 
 from faultinject.errors import SetupError, UsageError
 from faultinject.events import Events
-from faultinject.hostlink import Link, Streams
+from faultinject.hostlink import Link, Streams, write_all
 from faultinject.machine import Machine, Qemu, stop
 from faultinject.statistics import summary as quantiles
 from faultinject.system import System
 from faultinject.workload import Workload, make_ext2, session_line
+from tools import bundle
 
 #: Exit statuses that are not the program's.
 STATUS_KERNEL_FAILURE = 120
@@ -37,6 +36,7 @@ MEMORY_FREE_MIB = 96
 MEMORY_MOST_MIB = 3072
 SCRATCH_DISK_MIB = 16
 CRASH_EVERY = 200_000
+ARGUMENTS_MOST = 120
 
 _RAMDISK = re.compile(r"ramdisk physical=(0x[0-9a-fA-F]+) bytes=(\d+)")
 _VERDICT = re.compile(r"verdict (?:\S+ )?code=(\d+) detail=(\d+)")
@@ -103,12 +103,27 @@ class Result:
                                   for recovery in self.events.recoveries]}
 
 
-def scratch_directory(bytes_needed: int) -> tempfile.TemporaryDirectory[str]:
-    """A directory for the machine's memory: in memory itself where there is room."""
-    shared = Path("/dev/shm")
-    if shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 2 * bytes_needed:
-        return tempfile.TemporaryDirectory(prefix="perdure-run-", dir=shared)
-    return tempfile.TemporaryDirectory(prefix="perdure-run-")
+class MemoryFile:
+    """A file that is only in memory: QEMU opens it by `path`, and it is gone with the last process that has it open."""
+
+    def __init__(self, name: str, data: bytes = b"", size: int = 0) -> None:
+        self.descriptor = os.memfd_create(name, 0)
+        self.path = Path(f"/proc/self/fd/{self.descriptor}")
+        if size:
+            os.ftruncate(self.descriptor, size)
+        write_all(self.descriptor, data)
+
+    def read(self) -> bytes:
+        """All of it."""
+        return os.pread(self.descriptor, os.fstat(self.descriptor).st_size, 0)
+
+    def text(self) -> str:
+        """All of it, as text."""
+        return self.read().decode(errors="replace")
+
+    def close(self) -> None:
+        """Ours; QEMU may have it open still."""
+        os.close(self.descriptor)
 
 
 def choose_memory(asked_mib: int | None, payload_bytes: int) -> int:
@@ -124,29 +139,37 @@ def choose_memory(asked_mib: int | None, payload_bytes: int) -> int:
     return memory
 
 
-def _workload(request: Request, directory: Path) -> Workload:
+def scratch_disk() -> bytes:
+    """An empty disk."""
+    with tempfile.TemporaryDirectory(prefix="perdure-disk-") as name:
+        image = Path(name) / "image"
+        make_ext2(image, SCRATCH_DISK_MIB)
+        return image.read_bytes()
+
+
+def _payload(request: Request) -> bytes:
     program = request.program
     if not program.is_file():
         raise SetupError(f"there is no program {program}", "build it: ./perdure cc -o PROGRAM SOURCE.c")
     with program.open("rb") as file:
         if file.read(4) != b"\x7fELF":
             raise SetupError(f"{program} is no ELF file", "build it: ./perdure cc -o PROGRAM SOURCE.c")
-    if len(request.arguments) > 120:
-        raise UsageError(f"{len(request.arguments)} arguments are too many for a session (120)", "use a file")
-    disk = request.disk
-    if disk is None:
-        disk = directory / "scratch.img"
-        make_ext2(disk, SCRATCH_DISK_MIB)
-    elif not disk.is_file():
-        raise SetupError(f"there is no disk image {disk}", f"mke2fs -t ext2 {disk} 64M")
+    if len(request.arguments) > ARGUMENTS_MOST:
+        raise UsageError(f"{len(request.arguments)} arguments are too many for a session ({ARGUMENTS_MOST})",
+                         "put them into a file")
+    if request.disk and not request.disk.is_file():
+        raise SetupError(f"there is no disk image {request.disk}", f"mke2fs -t ext2 {request.disk} 64M")
     name = program.name[:47]
-    return Workload("run", session_line(name, request.arguments), {name: program}, disk, request.environment)
+    workload = Workload("run", session_line(name, request.arguments), {name: program},
+                        environment=request.environment)
+    disk = request.disk.read_bytes() if request.disk else scratch_disk()
+    return bundle.pack([*workload.entries(), ("disk", disk)])
 
 
-def _plugin_options(request: Request, system: System, events: Path, log: Path) -> list[str]:
+def _plugin_options(request: Request, system: System, events: Path) -> list[str]:
     if not request.crash and not request.observe:
         return []
-    options = ["mode=crash", f"events={events}", f"log={log}"]
+    options = ["mode=crash", f"events={events}"]
     if request.crash:
         system.service(request.crash.service)
         options += [f"target={request.crash.service}", f"every={request.crash.every}", f"seed={request.seed}"]
@@ -154,42 +177,42 @@ def _plugin_options(request: Request, system: System, events: Path, log: Path) -
 
 
 def run(request: Request, system: System | None = None, qemu: Qemu | None = None) -> Result:
-    """Runs a program to its end."""
+    """Runs a program to its end. No file is made: all that the machine reads and writes is in memory."""
     system = system or System.perdure()
     qemu = qemu or Qemu.find()
-    size = (request.disk.stat().st_size if request.disk and request.disk.is_file() else SCRATCH_DISK_MIB << 20)
-    with scratch_directory(3 * size + (MEMORY_LEAST_MIB << 20)) as name:
-        return _run_in(Path(name), request, system, qemu)
-
-
-def _run_in(directory: Path, request: Request, system: System, qemu: Qemu) -> Result:
-    payload, memory = directory / "payload", directory / "memory"
-    events_path, log = directory / "events", directory / "log"
-    _workload(request, directory).write_payload(payload)
-    memory_mib = choose_memory(request.memory_mib, payload.stat().st_size)
-    epoch = int(time.time()) if request.epoch_s is None else request.epoch_s
-    link = Link(request.streams, log)
+    payload_bytes = _payload(request)
+    memory_mib = choose_memory(request.memory_mib, len(payload_bytes))
+    payload, log, events, complaint = (MemoryFile("payload", payload_bytes), MemoryFile("log"), MemoryFile("events"),
+                                       MemoryFile("qemu"))
+    del payload_bytes
+    memory = MemoryFile("memory", size=memory_mib << 20)
+    files = (payload, log, events, complaint, memory)
+    link = Link(request.streams)
     console, error = link.guest_descriptors
-    machine = Machine(system, qemu, memory_mib, payload, f"console=framed epoch={epoch} disk=ram", log,
-                      f"socket,fd={console}", f"socket,fd={error}", memory if request.disk else None,
-                      _plugin_options(request, system, events_path, log))
+    epoch = int(time.time()) if request.epoch_s is None else request.epoch_s
+    machine = Machine(system, qemu, memory_mib, payload.path, f"console=framed epoch={epoch} disk=ram", log.path,
+                      f"socket,fd={console}", f"socket,fd={error}", memory.path,
+                      _plugin_options(request, system, events.path))
     started = time.monotonic()
-    complaint_path = directory / "qemu"
     deadline = started + request.timeout_s if request.timeout_s is not None else None
-    in_time = True
-    with complaint_path.open("wb") as complaint:
-        process = machine.start(stdout=complaint, stderr=complaint, pass_fds=(console, error))
-        link.started()
+    in_time = False
+    try:
+        process = machine.start(stdout=complaint.descriptor, stderr=complaint.descriptor,
+                                pass_fds=(console, error, *(file.descriptor for file in files)))
         try:
+            link.started()
+            payload.close()
             in_time = link.carry(process, deadline)
         finally:
             stop(process)
-            link.close()
-            text = log.read_text(errors="replace") if log.exists() else ""
             if request.disk:
-                write_back(text, memory, request.disk)
-    result = _judge(text, in_time, request, complaint_path.read_text(errors="replace").strip())
-    result.events = Events.read(events_path)
+                write_back(log.text(), memory, request.disk)
+        result = _judge(log.text(), in_time, request, complaint.text().strip())
+        result.events = Events.parse(events.text())
+    finally:
+        link.close()
+        for file in files[1:]:
+            file.close()
     result.seconds = time.monotonic() - started
     return result
 
@@ -216,22 +239,20 @@ def _judge(log: str, in_time: bool, request: Request, complaint: str) -> Result:
     return result(STATUS_KERNEL_FAILURE, f"the machine ended without a verdict\n{last}\n{complaint}".rstrip())
 
 
-def write_back(log: str, memory: Path, disk: Path) -> None:
+def write_back(log: str, memory: MemoryFile, disk: Path) -> None:
     """Copies what the machine changed of its RAM disk into the image, piece by piece."""
     found = _RAMDISK.search(log)
-    if not found or not memory.exists():
+    if not found:
         return
     start, length = int(found[1], 16), int(found[2])
     piece = 1 << 16
-    with memory.open("rb") as source, disk.open("r+b") as target:
-        with mmap.mmap(source.fileno(), 0, prot=mmap.PROT_READ) as ram:
-            for offset in range(0, length, piece):
-                size = min(piece, length - offset)
-                new = ram[start + offset:start + offset + size]
+    with disk.open("r+b") as target:
+        for offset in range(0, length, piece):
+            new = os.pread(memory.descriptor, min(piece, length - offset), start + offset)
+            target.seek(offset)
+            if target.read(len(new)) != new:
                 target.seek(offset)
-                if target.read(size) != new:
-                    target.seek(offset)
-                    target.write(new)
+                target.write(new)
 
 
 def write_json(path: Path, result: Result) -> None:
