@@ -11,6 +11,7 @@
 #define REAP_CAPABILITIES 64
 #define UNMAP_STEP_PAGES 1024u
 #define RESIDENT_PAGES_MAXIMUM 64u
+#define TABLE_BYTES (512ull * PAGE_BYTES) /* that one page table covers */
 
 static struct domain *reap_list;
 
@@ -150,19 +151,24 @@ int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access)
     return PD_OK;
 }
 
-/* Page table entries of [start, start + pages) are cleared. */
+/* Page table entries of [start, start + pages) are cleared, table by table. */
 static void clear_entries(struct domain *domain, uint64_t start, uint32_t pages)
 {
-    for (uint32_t i = 0; i < pages; i++) {
-        uint64_t address = start + (uint64_t)i * PAGE_BYTES;
+    uint64_t end = start + (uint64_t)pages * PAGE_BYTES, next;
+
+    for (uint64_t address = start; address < end; address = next) {
         uint64_t *entry = mmu_lookup(domain->root, address);
 
-        if (!entry) {
-            i += 511 - address / PAGE_BYTES % 512; /* no table: skip what it would cover */
-        } else if (*entry) {
-            *entry = 0;
-            mmu_flush_page(address);
+        next = (address | (TABLE_BYTES - 1)) + 1;
+        if (!entry)
+            continue;
+        for (uint64_t page = address; page < next && page < end; page += PAGE_BYTES, entry++) {
+            if (*entry) {
+                *entry = 0;
+                mmu_flush_page(page);
+            }
         }
+        mmu_trim(domain->root, address, domain);
     }
 }
 

@@ -183,8 +183,10 @@ void service_retire(struct service *service)
 
 void service_give_up(struct service *service)
 {
-    log_urgent("service %.*s is given up", (int)sizeof(service->observed->name), service->observed->name);
     service_retire(service);
+    if (!service->number) /* a program's own */
+        return;
+    log_urgent("service %.*s is given up", (int)sizeof(service->observed->name), service->observed->name);
     service_lost(service);
 }
 

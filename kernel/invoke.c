@@ -33,7 +33,7 @@ static bool reclaim(struct thread *self)
 struct thread *invoke_object(struct thread *self, struct capability *capability, uint64_t operation)
 {
     struct cpu *cpu = cpu_local();
-    uint64_t selector = self->rax;
+    uint64_t selector = self->rax, instruction = self->rip;
 
     if (unlikely(capability->type == OBJECT_NONE)) {
         thread_status(self, PD_BAD_CAPABILITY);
@@ -53,7 +53,7 @@ struct thread *invoke_object(struct thread *self, struct capability *capability,
         self->reclaim_steps = RECLAIM_STEPS_MAXIMUM;
         self->rax = selector;
         thread_repeat_call(self);
-    } else {
+    } else if (self->rip == instruction) { /* the call has ended; it is not one of its steps */
         self->reclaim_steps = 0;
     }
     object_release(&self->object);

@@ -51,6 +51,27 @@ static uint64_t *first_present(uint64_t *table, int count)
     return NULL;
 }
 
+void mmu_trim(uint64_t root, uint64_t address, struct domain *payer)
+{
+    uint64_t *entries[3], *table = physical_to_pointer(root);
+
+    for (int level = 0; level < 3; level++) {
+        entries[level] = &table[address >> (39 - 9 * level) & (ENTRIES - 1)];
+        if (!(*entries[level] & PTE_PRESENT))
+            return;
+        table = physical_to_pointer(*entries[level] & PTE_ADDRESS);
+    }
+    for (int level = 2; level >= 0; level--) {
+        uint64_t frame = *entries[level] & PTE_ADDRESS;
+
+        if (first_present(physical_to_pointer(frame), ENTRIES))
+            return;
+        *entries[level] = 0;
+        mmu_flush_page(address); /* the processor remembers tables, too: Intel SDM vol. 3A, 4.10.3 */
+        frame_free(payer, frame);
+    }
+}
+
 bool mmu_free_step(uint64_t root, struct domain *payer)
 {
     uint64_t *entry = first_present(physical_to_pointer(root), USER_ENTRIES);

@@ -48,6 +48,9 @@ static inline uint64_t *mmu_lookup(uint64_t root, uint64_t address)
     return (uint64_t *)physical_to_pointer(entry & PTE_ADDRESS) + (address >> 12 & 511);
 }
 
+/* Free the tables on the way to `address` that have become empty. Not for tables that somebody holds a pointer into. */
+void mmu_trim(uint64_t root, uint64_t address, struct domain *payer);
+
 /* Free one table (or the root, when no other is left) of the lower half; true: there is more to do. */
 bool mmu_free_step(uint64_t root, struct domain *payer);
 
