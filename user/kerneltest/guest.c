@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* Rule: guest.h. The pragma keeps the compiler from vector registers, which services do not have. */
+#pragma GCC target("general-regs-only")
+#include "guest.h"
+
+#include <abi/kernel.h>
+#include <perdure/domain.h>
+#include <perdure/notification.h>
+#include <perdure/thread.h>
+
+#define STACK_PAGE_OF_SERVICE 0x20000000ul /* the harness maps a stack that ends here */
+
+/* One delivery, or one reply, as the registers have it. */
+struct delivery {
+    uint64_t kind, word[4], transfer, selector;
+};
+
+static void reply(struct delivery *it, uint64_t flags, uint64_t result, uint64_t bytes)
+{
+    register uint64_t r10 __asm__("r10") = 0;
+    register uint64_t r8 __asm__("r8") = bytes;
+    register uint64_t r9 __asm__("r9");
+    uint64_t rax = 1ull << REPLY_SYSCALL_BIT | flags, rdi = result, rsi = 0, rdx = 0;
+
+    __asm__ volatile("syscall"
+                     : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "=r"(r9)
+                     :
+                     : "rcx", "r11", "memory");
+    it->kind = rax;
+    it->word[0] = rdi;
+    it->word[1] = rsi;
+    it->word[2] = rdx;
+    it->word[3] = r10;
+    it->transfer = r8;
+    it->selector = r9;
+}
+
+static void pause_until(volatile uint64_t *flag)
+{
+    while (!*flag) {
+        __asm__ volatile("pause");
+    }
+}
+
+static volatile uint64_t *region(void)
+{
+    return (volatile uint64_t *)WINDOW_SSR;
+}
+
+static uint64_t sum_of_lent(void)
+{
+    const volatile uint8_t *bytes = (const volatile uint8_t *)WINDOW_LEND;
+    uint64_t sum = 0;
+
+    for (int index = 0; index < PAGE_BYTES; index++) {
+        sum += bytes[index];
+    }
+    return sum;
+}
+
+static void fill_lent(uint64_t transfer, uint64_t value)
+{
+    volatile uint64_t *words = (volatile uint64_t *)WINDOW_LEND;
+    uint64_t pages = transfer >> TRANSFER_LEND_SHIFT & TRANSFER_LEND_MASK;
+
+    for (uint64_t index = 0; index < pages * PAGE_BYTES / 8; index++) {
+        words[index] = value;
+    }
+}
+
+static void fault_if_due(void)
+{
+    if (board()->fault) {
+        board()->fault--;
+        __asm__ volatile("ud2");
+    }
+}
+
+static uint64_t nested(const struct delivery *it, uint64_t transfer, uint64_t base)
+{
+    struct pd_call call = {.word = {it->word[1], 0, 0, 0}, .transfer = transfer, .lend_base = base};
+    int64_t status = pd_invoke(GUEST_INNER_SLOT, (uint32_t)it->word[0], &call);
+
+    return status == PD_OK ? call.word[0] : (uint64_t)status;
+}
+
+static uint64_t answer(uint64_t binding, uint64_t value)
+{
+    return (uint64_t)pd_invoke_4(SLOT_SERVICE, SERVICE_ANSWER, binding, value, 0, 0);
+}
+
+static uint64_t make_message(uint64_t bytes, uint64_t value)
+{
+    volatile uint8_t *message = (volatile uint8_t *)WINDOW_MESSAGE;
+
+    for (uint64_t index = 0; index < PAGE_BYTES; index++) {
+        message[index] = (uint8_t)value; /* all of it: what is beyond must not travel */
+    }
+    return bytes;
+}
+
+/* One call; *flags and *bytes are the reply's. */
+static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *bytes)
+{
+    switch (it->selector & 0xffff) {
+    case GUEST_ADD:
+        return it->word[0] + it->word[1];
+    case GUEST_HOLD:
+        pause_until(&board()->release);
+        return ++region()[0];
+    case GUEST_COUNT:
+        ++region()[0];
+        fault_if_due();
+        return region()[0];
+    case GUEST_SET:
+        region()[it->word[0]] = it->word[1];
+        fault_if_due();
+        return 0;
+    case GUEST_GET:
+        return region()[it->word[0]];
+    case GUEST_DEFER:
+        *flags = REPLY_DEFER;
+        return 0;
+    case GUEST_ANSWER:
+        return answer(it->word[0], it->word[1]);
+    case GUEST_ANSWER_BOTH:
+        answer(it->word[0], it->word[1]);
+        return answer(it->word[0], it->word[2]);
+    case GUEST_SUM:
+        return sum_of_lent();
+    case GUEST_FILL_LATE:
+        pause_until(&board()->release);
+        fill_lent(it->transfer, it->word[0]);
+        board()->inner_done++;
+        return 0;
+    case GUEST_FILL:
+        fill_lent(it->transfer, it->word[0]);
+        return 0;
+    case GUEST_MESSAGE:
+        *bytes = make_message(it->word[0], it->word[1]);
+        return 0;
+    case GUEST_NESTED:
+        return nested(it, it->transfer & ~(uint64_t)TRANSFER_MESSAGE_BYTES_MASK, WINDOW_LEND);
+    case GUEST_NESTED_OWN:
+        return nested(it, 1ul << TRANSFER_LEND_SHIFT | TRANSFER_LEND_OUT, STACK_PAGE_OF_SERVICE - 4 * PAGE_BYTES);
+    case GUEST_REGION:
+        ++*(volatile uint64_t *)WINDOW_REGION;
+        fault_if_due();
+        return *(volatile uint64_t *)WINDOW_REGION;
+    default:
+        return (uint64_t)-1;
+    }
+}
+
+static _Noreturn void service_loop(void)
+{
+    struct delivery it;
+
+    board()->starts++;
+    board()->starts_before = board()->inner_done;
+    if (board()->fault_start) {
+        board()->fault_start--;
+        __asm__ volatile("ud2");
+    }
+    reply(&it, 0, 0, 0);
+    for (;;) {
+        uint64_t flags = 0, bytes = 0, result = 0;
+
+        board()->serving++;
+        if (it.kind == DELIVER_CALL) {
+            result = serve(&it, &flags, &bytes);
+        } else if (it.kind == DELIVER_EVENT) {
+            fault_if_due();
+            board()->events |= it.word[0];
+            board()->event_count++;
+        } else {
+            fault_if_due();
+            board()->unbinds++;
+        }
+        reply(&it, flags, result, bytes);
+    }
+}
+
+_Noreturn void guest_service_fresh(uint64_t incarnation)
+{
+    (void)incarnation;
+    service_loop();
+}
+
+_Noreturn void guest_service_recovered(uint64_t incarnation)
+{
+    (void)incarnation;
+    board()->recoveries++;
+    service_loop();
+}
+
+/* ---- threads ---- */
+
+static _Noreturn void sleep_for_ever(void)
+{
+    uint64_t bits;
+
+    for (;;) {
+        pd_wait(GUEST_NEVER_SLOT, 1, 0, &bits);
+        pd_invoke_4(SLOT_SELF_THREAD, THREAD_SLEEP_UNTIL, UINT64_MAX, 0, 0, 0);
+    }
+}
+
+_Noreturn void guest_spin(uint64_t argument)
+{
+    for (;;) {
+        board()->arrived[argument & 0xff]++;
+    }
+}
+
+_Noreturn void guest_sleeper(uint64_t argument)
+{
+    board()->arrived[argument & 0xff]++;
+    sleep_for_ever();
+}
+
+_Noreturn void guest_waiter(uint64_t argument)
+{
+    uint64_t number = argument & 0xff, bits;
+
+    for (;;) {
+        board()->arrived[number]++;
+        board()->status[number] = pd_wait((uint32_t)(argument >> 8), 1, 0, &bits);
+        board()->order[board()->ordered++ % BOARD_ENTRIES] = number;
+    }
+}
+
+_Noreturn void guest_exit(uint64_t argument)
+{
+    (void)argument;
+    pd_exit(7);
+}
+
+_Noreturn void guest_write_code(uint64_t argument)
+{
+    (void)argument;
+    *(volatile uint64_t *)(uintptr_t)guest_exit = 0;
+    pd_exit(1);
+}
+
+_Noreturn void guest_run_data(uint64_t argument)
+{
+    (void)argument;
+    board()->scratch[0] = 0x0b0f; /* ud2, were it executable */
+    ((void (*)(void))(uintptr_t)board()->scratch)();
+    pd_exit(1);
+}
+
+_Noreturn void guest_delete_self(uint64_t argument)
+{
+    pause_until(&board()->scratch[0]);
+    board()->arrived[argument & 0xff]++;
+    pd_delete(SLOT_SELF_DOMAIN, (uint32_t)board()->scratch[0]);
+    board()->arrived[argument & 0xff]++; /* not reached */
+    sleep_for_ever();
+}
+
+_Noreturn void guest_writer(uint64_t argument)
+{
+    for (;;) {
+        board()->arrived[argument & 0xff]++;
+        *(volatile uint64_t *)BUFFER_ADDRESS = board()->arrived[argument & 0xff];
+    }
+}
+
+_Noreturn void guest_caller(uint64_t argument)
+{
+    uint64_t number = argument & 0xff, pages = argument >> 32 & 0xff;
+    uint64_t transfer = pages ? pages << TRANSFER_LEND_SHIFT |
+                                    (argument >> 40 & GUEST_CALL_OUT ? TRANSFER_LEND_OUT : TRANSFER_LEND_IN)
+                              : 0;
+    struct pd_call call = {.word = {argument >> 48, board()->scratch[1], 0, 0}, .transfer = transfer, .lend_base = BUFFER_ADDRESS};
+
+    if (argument >> 40 & GUEST_CALL_MESSAGE) {
+        call.transfer |= 8;
+    }
+    board()->arrived[number] = 1;
+    board()->status[number] = pd_invoke(argument >> 8 & 0xffff, argument >> 24 & 0xff, &call);
+    board()->word[number] = call.word[0];
+    board()->order[board()->ordered++ % BOARD_ENTRIES] = number;
+    board()->arrived[number] = 2;
+    sleep_for_ever();
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runs beside the test: threads, domains and services made of this program's own code.
+ *
+ * Rule: this code is mapped in domains that have neither the C library nor this program's data. It uses its stack, the
+ * board, constants and general registers, and nothing else.
+ */
+#ifndef USER_KERNELTEST_GUEST_H
+#define USER_KERNELTEST_GUEST_H
+
+#include <stdint.h>
+
+#define BOARD_ADDRESS 0x300000000ul  /* in every domain of the test */
+#define BUFFER_ADDRESS 0x310000000ul /* pages that are lent */
+#define BUFFER_PAGES 8
+#define BOARD_ENTRIES 16
+
+/* What all see and all may write. */
+struct board {
+    uint64_t starts;        /* of the service, in this test */
+    uint64_t recoveries;    /* of them at the recovered entry */
+    uint64_t serving;       /* deliveries begun */
+    uint64_t release;       /* whoever waits for it goes on */
+    uint64_t fault;         /* so many deliveries more end in a fault */
+    uint64_t fault_start;   /* so many starts more end in a fault */
+    uint64_t events;        /* bits taken */
+    uint64_t event_count;
+    uint64_t unbinds;
+    uint64_t inner_done;    /* calls that the inner service has finished */
+    uint64_t starts_before; /* inner_done when the outer service started last */
+    uint64_t arrived[BOARD_ENTRIES]; /* by number of the thread: so many times round */
+    int64_t status[BOARD_ENTRIES];
+    uint64_t word[BOARD_ENTRIES];
+    uint64_t order[BOARD_ENTRIES];
+    uint64_t ordered;
+    uint64_t scratch[64];
+};
+
+static inline volatile struct board *board(void)
+{
+    return (volatile struct board *)BOARD_ADDRESS;
+}
+
+/* Operations of the test service. */
+enum guest_operation {
+    GUEST_ADD = 1,     /* word 0 + word 1 */
+    GUEST_COUNT,       /* ++ of the first quadword of the client's region; its value */
+    GUEST_SET,         /* (index, value): quadword `index` of the region */
+    GUEST_GET,         /* (index) */
+    GUEST_HOLD,        /* until board.release, then count as GUEST_COUNT does */
+    GUEST_DEFER,       /* the request is left with its client */
+    GUEST_ANSWER,      /* (binding, value): the status of the answer */
+    GUEST_ANSWER_BOTH, /* (binding, value, value) in one transaction; the second status */
+    GUEST_SUM,         /* of the bytes of the first lent page */
+    GUEST_FILL,        /* (value): all quadwords of the lent pages */
+    GUEST_FILL_LATE,   /* the same after board.release */
+    GUEST_FILL_DIRTY,  /* the same, then count, then a fault if the board says so */
+    GUEST_MESSAGE,     /* (bytes, value): the reply message */
+    GUEST_NESTED,      /* (operation, word): call the inner service, lending what is lent here */
+    GUEST_NESTED_OWN,  /* (operation, word): the same, lending a page of its own */
+    GUEST_REGION,      /* ++ of the service region's first quadword; its value */
+};
+
+#define GUEST_INNER_SLOT 3900 /* the outer service's portal of the inner one */
+#define GUEST_NEVER_SLOT 3901 /* this domain's notification that nobody signals */
+
+/* Entries of services: first start, start after a failure. The argument is the incarnation. */
+_Noreturn void guest_service_fresh(uint64_t incarnation);
+_Noreturn void guest_service_recovered(uint64_t incarnation);
+
+/* Threads. The argument is a number of theirs in its low byte, more above. */
+_Noreturn void guest_spin(uint64_t argument);       /* for ever, counting arrived[] */
+_Noreturn void guest_sleeper(uint64_t argument);    /* for ever */
+_Noreturn void guest_waiter(uint64_t argument);     /* waits for bit 1 of slot (argument >> 8), notes its turn */
+_Noreturn void guest_exit(uint64_t argument);       /* ends its domain with status 7 */
+_Noreturn void guest_write_code(uint64_t argument); /* faults */
+_Noreturn void guest_run_data(uint64_t argument);   /* faults */
+_Noreturn void guest_delete_self(uint64_t argument);/* deletes the capability of itself, in slot board.scratch[0] */
+_Noreturn void guest_writer(uint64_t argument);     /* writes to the buffer, again and again */
+
+/* Calls portal slot (argument >> 8 & 0xffff), operation (argument >> 24 & 0xff), lending (argument >> 32 & 0xff) pages, out
+ * if bit 40; with a message of 8 bytes if bit 41; word 0 is argument >> 48, word 1 board.scratch[1]. Notes status and word 0, then sleeps. */
+_Noreturn void guest_caller(uint64_t argument);
+#define GUEST_CALL(number, slot, operation, pages, flags, word)                                                 \
+    ((uint64_t)(number) | (uint64_t)(slot) << 8 | (uint64_t)(operation) << 24 | (uint64_t)(pages) << 32 |       \
+     (uint64_t)(flags) << 40 | (uint64_t)(word) << 48)
+#define GUEST_CALL_OUT 1
+#define GUEST_CALL_MESSAGE 2
+
+#endif

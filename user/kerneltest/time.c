@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* Notifications, deadlines, priorities, budgets, and two threads in one domain. Rule: harness.h. */
+#include "harness.h"
+
+static const char *bits_are_taken_once(void)
+{
+    uint32_t notification = pd_slot_take();
+    uint64_t bits;
+
+    EXPECT(pd_create_notification(SLOT_SELF_DOMAIN, notification), PD_OK);
+    EXPECT(pd_poll(notification, ~0ul, &bits), PD_OK);
+    EXPECT(bits, 0);
+    EXPECT(pd_signal(notification, 0x15), PD_OK);
+    EXPECT(pd_signal(notification, 0x02), PD_OK);
+    EXPECT(pd_poll(notification, 0x06, &bits), PD_OK);
+    EXPECT(bits, 0x06);
+    EXPECT(pd_wait(notification, 0x01, 0, &bits), PD_OK);
+    EXPECT(bits, 0x01);
+    EXPECT(pd_poll(notification, ~0ul, &bits), PD_OK);
+    EXPECT(bits, 0x10);
+    EXPECT(pd_poll(notification, ~0ul, &bits), PD_OK);
+    EXPECT(bits, 0);
+    pd_slot_drop(notification);
+    return NULL;
+}
+
+static const char *waiting_ends_at_its_deadline(void)
+{
+    uint32_t notification = pd_slot_take();
+    uint64_t bits, before;
+
+    EXPECT(pd_create_notification(SLOT_SELF_DOMAIN, notification), PD_OK);
+    before = pd_now_ns();
+    EXPECT(pd_wait(notification, 1, before + 5 * MILLISECOND_NS, &bits), PD_TIMEOUT);
+    EXPECT_TRUE(pd_now_ns() >= before + 5 * MILLISECOND_NS && pd_now_ns() < before + 8 * MILLISECOND_NS);
+    EXPECT(pd_wait(notification, 1, 1, &bits), PD_TIMEOUT); /* long past */
+    EXPECT(pd_signal(notification, 1), PD_OK);
+    EXPECT(pd_wait(notification, 1, 1, &bits), PD_OK); /* what is there is there */
+    EXPECT(pd_sleep_until(0), PD_OK);
+    EXPECT(pd_sleep_until(before), PD_OK);
+    pd_slot_drop(notification);
+    return NULL;
+}
+
+static const char *who_waits_longest_is_first(void)
+{
+    struct task tasks[4];
+    uint32_t notification = pd_slot_take();
+
+    EXPECT(pd_create_notification(SLOT_SELF_DOMAIN, notification), PD_OK);
+    for (uint64_t index = 0; index < 4; index++) {
+        EXPECT(task_start(&tasks[index], guest_waiter, index | (uint64_t)notification << 8, LOW_PRIORITY), PD_OK);
+        EXPECT_TRUE(wait_for(&board()->arrived[index], 1));
+        sleep_ms(2);
+    }
+    for (uint64_t turn = 0; turn < 8; turn++) {
+        EXPECT(pd_signal(notification, 1), PD_OK);
+        EXPECT_TRUE(wait_for(&board()->ordered, turn + 1));
+        EXPECT(board()->order[turn], turn % 4);
+    }
+    task_end(&tasks[2]); /* one that waits */
+    EXPECT(pd_signal(notification, 1), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->ordered, 9));
+    task_end(&tasks[0]);
+    task_end(&tasks[1]);
+    task_end(&tasks[3]);
+    pd_slot_drop(notification);
+    return NULL;
+}
+
+static const char *a_notification_that_goes_wakes_its_waiters(void)
+{
+    struct task task;
+    uint32_t notification = pd_slot_take();
+
+    EXPECT(pd_create_notification(SLOT_SELF_DOMAIN, notification), PD_OK);
+    EXPECT(task_start(&task, guest_waiter, 1 | (uint64_t)notification << 8, LOW_PRIORITY), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->arrived[1], 1));
+    sleep_ms(2);
+    pd_slot_drop(notification);
+    EXPECT_TRUE(wait_for(&board()->arrived[1], 2));
+    EXPECT(board()->status[1] == PD_DEAD || board()->status[1] == PD_BAD_CAPABILITY, 1);
+    task_end(&task);
+    return NULL;
+}
+
+static const char *equals_take_turns(void)
+{
+    struct task tasks[2];
+    uint64_t shares[2];
+
+    for (uint64_t index = 0; index < 2; index++) {
+        EXPECT(task_start(&tasks[index], guest_spin, index, LOW_PRIORITY), PD_OK);
+    }
+    sleep_ms(200);
+    shares[0] = board()->arrived[0];
+    shares[1] = board()->arrived[1];
+    EXPECT_TRUE(shares[0] > shares[1] / 2 && shares[1] > shares[0] / 2);
+    task_end(&tasks[0]);
+    task_end(&tasks[1]);
+    return NULL;
+}
+
+static const char *a_runaway_starves_nobody_above_it(void)
+{
+    struct task runaway, low;
+    uint64_t before = pd_now_ns();
+
+    EXPECT(task_domain(&runaway, 256), PD_OK);
+    EXPECT(task_run(&runaway, guest_spin, 1, OWN_PRIORITY), PD_OK); /* as high as this program */
+    EXPECT(task_start(&low, guest_spin, 2, LOW_PRIORITY), PD_OK);
+    for (int round = 0; round < 10; round++) {
+        sleep_ms(1);
+        EXPECT(portal_ask(SLOT_RNG, 2, 1, 0) >= 0, 1); /* every service answers */
+    }
+    EXPECT_TRUE(pd_now_ns() - before < 300 * MILLISECOND_NS); /* a turn is 10 ms */
+    EXPECT(board()->arrived[2], 0);
+    task_end(&runaway);
+    EXPECT_TRUE(wait_for(&board()->arrived[2], 1));
+    task_end(&low);
+    return NULL;
+}
+
+static const char *a_budget_is_kept(void)
+{
+    struct task task;
+    uint64_t before, after;
+
+    EXPECT(task_start(&task, guest_spin, 1, LOW_PRIORITY), PD_OK);
+    EXPECT(pd_sched_context_set(task.context, LOW_PRIORITY, 2000, 20000), PD_OK);
+    EXPECT(pd_sched_context_info(task.context, &before), PD_OK);
+    sleep_ms(400);
+    EXPECT(pd_sched_context_info(task.context, &after), PD_OK);
+    EXPECT_TRUE(after - before > 30 * MILLISECOND_NS && after - before < 80 * MILLISECOND_NS);
+    EXPECT(pd_sched_context_set(task.context, LOW_PRIORITY, 0, 0), PD_OK); /* no limit any more */
+    before = after;
+    sleep_ms(100);
+    EXPECT(pd_sched_context_info(task.context, &after), PD_OK);
+    EXPECT_TRUE(after - before > 80 * MILLISECOND_NS);
+    task_end(&task);
+    return NULL;
+}
+
+static const char *time_is_bound_once(void)
+{
+    struct task task;
+    uint32_t other = pd_slot_take();
+
+    EXPECT(task_start(&task, guest_sleeper, 1, LOW_PRIORITY), PD_OK);
+    EXPECT(pd_create_sched_context(SLOT_SELF_DOMAIN, other), PD_OK);
+    EXPECT(pd_bind_sched_context(task.thread, other), PD_BUSY);
+    EXPECT(pd_bind_sched_context(SLOT_SELF_THREAD, task.context), PD_BUSY);
+    EXPECT(pd_bind_sched_context(task.thread, SLOT_RNG), PD_WRONG_TYPE);
+    EXPECT(pd_thread_start(task.thread, 0, 0, 0), PD_BUSY);
+    EXPECT(pd_invoke_4(task.thread, THREAD_STOP, 0, 0, 0, 0), PD_OK);
+    EXPECT(pd_thread_start(task.thread, 0, 0, 0), PD_DEAD);
+    EXPECT(pd_invoke_4(task.thread, THREAD_YIELD, 0, 0, 0, 0), PD_DEAD);
+    task_end(&task);
+    pd_slot_drop(other);
+    return NULL;
+}
+
+/* A thread that finds its registers empty, and then keeps a number in one of them. */
+static _Noreturn void floating_spin(uint64_t argument)
+{
+    uint64_t image[64] __attribute__((aligned(16)));
+    double mine = 0.5;
+
+    __asm__ volatile("fxsaveq %0" : "=m"(image));
+    for (int index = 4; index < 52; index++) { /* ST0-7 and XMM0-15: Intel SDM vol. 1, table 10-2 */
+        board()->word[argument] |= image[index];
+    }
+    for (;;) {
+        double before = mine;
+
+        for (int step = 0; step < 1000; step++) {
+            __asm__ volatile("" : "+x"(mine));
+            mine += 0.5;
+        }
+        board()->status[argument] |= mine != before + 500.0;
+        board()->arrived[argument]++;
+        if (mine > 1e9) {
+            mine = 0.5;
+        }
+    }
+}
+
+/* Both threads keep numbers in vector registers, across many switches. */
+static const char *vector_registers_are_each_threads_own(void)
+{
+    struct task task;
+    double mine = 1.0;
+
+    EXPECT(task_start(&task, floating_spin, 1, OWN_PRIORITY), PD_OK);
+    for (int round = 0; round < 50; round++) {
+        for (int step = 0; step < 10000; step++) {
+            __asm__ volatile("" : "+x"(mine)); /* it stays in its register */
+            mine += 1.0;
+        }
+        pd_invoke_4(SLOT_SELF_THREAD, THREAD_YIELD, 0, 0, 0, 0);
+    }
+    EXPECT((int64_t)mine, 500001);
+    EXPECT_TRUE(board()->arrived[1] > 0);
+    EXPECT(board()->status[1], 0); /* it saw nothing but its own */
+    EXPECT(board()->word[1], 0);   /* and found all registers empty at first */
+    task_end(&task);
+    return NULL;
+}
+
+const struct test time_tests[] = {
+    {"bits_are_taken_once", bits_are_taken_once},
+    {"waiting_ends_at_its_deadline", waiting_ends_at_its_deadline},
+    {"who_waits_longest_is_first", who_waits_longest_is_first},
+    {"a_notification_that_goes_wakes_its_waiters", a_notification_that_goes_wakes_its_waiters},
+    {"equals_take_turns", equals_take_turns},
+    {"a_runaway_starves_nobody_above_it", a_runaway_starves_nobody_above_it},
+    {"a_budget_is_kept", a_budget_is_kept},
+    {"time_is_bound_once", time_is_bound_once},
+    {"vector_registers_are_each_threads_own", vector_registers_are_each_threads_own},
+    {NULL, NULL},
+};
