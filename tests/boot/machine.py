@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,15 @@ def start_options(directory: Path, way: str, options: str, payload_bytes: bytes 
     return words
 
 
+def wait_for_console(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until the console listens: what is sent while the UART is being set up is lost."""
+    until = time.monotonic() + DEADLINE_S
+    while process.poll() is None and time.monotonic() < until:
+        if log.exists() and b"console: ready" in log.read_bytes():
+            return
+        time.sleep(0.02)
+
+
 def boot(directory: Path, emulator: str, way: str, payload_bytes: bytes | None, *, options: str = "epoch=1",
          memory_mib: int = 128, extra: tuple[str, ...] = (), keys: bytes = b"") -> Outcome:
     """One machine, from power-on to its verdict."""
@@ -98,6 +108,8 @@ def boot(directory: Path, emulator: str, way: str, payload_bytes: bytes | None, 
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True)
     try:
+        if keys:
+            wait_for_console(process, log)
         output, _ = process.communicate(keys, timeout=DEADLINE_S)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
