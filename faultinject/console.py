@@ -45,8 +45,8 @@ def interact(disk: Path | None, memory_mib: int | None, system: System | None = 
     payload = MemoryFile("payload", bundle.pack([("disk", disk.read_bytes() if disk else shell_disk())]))
     memory_mib = choose_memory(memory_mib, os.fstat(payload.descriptor).st_size)
     log, memory = MemoryFile("log"), MemoryFile("memory", size=memory_mib << 20)
-    machine = Machine(system, qemu, memory_mib, payload.path, "console=tty disk=ram", log.path,
-                      memory_file=memory.path)
+    machine = Machine(system, qemu, memory_mib, payload.path, f"console=tty disk=ram epoch={int(time.time())}",
+                      log.path, memory_file=memory.path)
     command = machine.command()
     command[command.index("-icount") + 1] = "shift=0,sleep=on"
     at = command.index("-monitor")
