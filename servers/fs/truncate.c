@@ -305,6 +305,17 @@ int64_t inode_cut(uint32_t number, uint64_t size)
     return result < 0 ? result : cut_inode(number, size, STEP_BLOCKS);
 }
 
+/*
+ * Never 0: from here on the inode is being freed. Nor below the number of inodes, where e2fsck takes it for a link of the list
+ * of orphans, which shares the field: a machine without a clock counts from 0.
+ */
+static uint32_t time_of_deletion(void)
+{
+    uint32_t now = clock_seconds();
+
+    return now > fs.volume.inodes ? now : fs.volume.inodes;
+}
+
 int64_t inode_release(uint32_t number)
 {
     struct ext2_inode *inode = inode_edit(number);
@@ -315,6 +326,6 @@ int64_t inode_release(uint32_t number)
     if (inode->links != 0) {
         return -PE_IO;
     }
-    inode->dtime = clock_seconds() | 1; /* never 0: from here on the inode is being freed */
+    inode->dtime = time_of_deletion();
     return inode_cut(number, 0);
 }
