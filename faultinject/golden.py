@@ -64,6 +64,10 @@ class Workbench:
     append: str = ""
     plugin: Path | None = None
 
+    def __post_init__(self) -> None:
+        # The plugin finds QEMU's output files by the names under which the host's kernel knows them.
+        self.directory = self.directory.resolve()
+
     def machine(self, name: str, options: list[str]) -> Machine:
         """A machine whose outputs are files NAME.log, NAME.console and NAME.error."""
         log, console, error = (self.directory / f"{name}.{kind}" for kind in ("log", "console", "error"))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest machine through QEMU's functions. Register numbers are those of QEMU's gdb stub for x86-64, whose order of
- * the first eight differs from the processor's.
+ * The guest machine through QEMU's functions. Register numbers are those of QEMU's gdb stub for x86-64, whose
+ * order of the first eight differs from the processor's.
  */
 #define _GNU_SOURCE
 #include "machine.h"
@@ -25,7 +25,7 @@ enum {
 
 enum { PAGE_BITS = 12, LEVEL_BITS = 9, LEVELS = 4 };
 #define ENTRY_PRESENT 1ull
-#define ENTRY_LARGE 0x80ull
+#define ENTRY_LARGE   0x80ull
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
 
 struct CPUState *machine_cpu;
@@ -70,6 +70,16 @@ static void find_output_descriptors(void)
             if (outputs[i].path && strcmp(outputs[i].path, target) == 0 && outputs[i].descriptor < 0) {
                 outputs[i].descriptor = descriptor;
             }
+        }
+    }
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        if (outputs[i].path && outputs[i].descriptor < 0) {
+            fprintf(
+                stderr,
+                "fault injection: QEMU has no open file %s\n  mend: give the output's absolute path, without "
+                "symbolic links\n",
+                outputs[i].path);
+            _exit(1);
         }
     }
 }
@@ -127,8 +137,8 @@ static void gdb_write(int number, uint64_t value)
 
 static int gdb_number(unsigned number)
 {
-    static const uint8_t low[8] = {[RAX] = 0, [RBX] = 1, [RCX] = 2, [RDX] = 3,
-                                   [RSI] = 4, [RDI] = 5, [RBP] = 6, [RSP] = 7};
+    static const uint8_t low[8] = {
+        [RAX] = 0, [RBX] = 1, [RCX] = 2, [RDX] = 3, [RSI] = 4, [RDI] = 5, [RBP] = 6, [RSP] = 7};
     if (number == REGISTER_RIP) {
         return GDB_RIP;
     }
@@ -194,7 +204,8 @@ void machine_write_physical(uint64_t physical, uint64_t value)
     qemu.cpu_physical_memory_rw(physical, &value, sizeof(value), true);
 }
 
-/* Walks the page tables; returns the level of the entry that ends the walk (0: 4 KiB page), or -1 when absent above. */
+/* Walks the page tables; returns the level of the entry that ends the walk (0: 4 KiB page), or -1 when absent
+ * above. */
 static int walk(uint64_t address, uint64_t *entry_physical, uint64_t *entry)
 {
     uint64_t table = machine_cr3() & ENTRY_ADDRESS;

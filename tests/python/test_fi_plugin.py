@@ -93,6 +93,16 @@ def test_results_do_not_depend_on_jobs_repetition_or_forking(bench: Workbench, g
         assert engine.run_alone(bench, golden, fault) == runs[0][fault.index]
 
 
+def test_experiments_see_no_output_of_others_in_a_directory_named_by_a_relative_path(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each experiment's output is its own, wherever the campaign's directory is and however it is named."""
+    monkeypatch.chdir(tmp_path)
+    bench = fi_guest.workbench(Path("."))
+    reference = fi_guest.golden(bench)
+    for experiment in fi_guest.run_faults(bench, reference, [(stretch_of_fs(reference).start_ns, "none", 0, 0)] * 3):
+        assert reference.whole_output(1, experiment) == reference.outputs[1].decode()
+
+
 def test_models_do_what_they_say(bench: Workbench, golden: Golden) -> None:
     time = stretch_of_fs(golden).start_ns + 30
     abort, hang, kill = fi_guest.run_faults(bench, golden, [(time, "abort", 0, 0), (time, "hang", 0, 0),
