@@ -12,8 +12,10 @@
  */
 #include "abi/console.h"
 #include "abi/fs.h"
+#include "abi/manifest.h"
 #include "perdure/boot.h"
 #include "perdure/domain.h"
+#include "perdure/service.h"
 #include "user/fuzz/fuzz.h"
 
 #define FIRST_SLOT 1024 /* what the calls make goes here and above; the C library uses those below */
@@ -24,6 +26,7 @@
 #define PRIORITY_LIMIT 10 /* of what the calls make */
 #define TIDY_EVERY 4096
 #define MAPPED_MAXIMUM 256
+#define NO_OPERATION 0xffff /* that no service has */
 
 static uint64_t state;
 static uint64_t calls;
@@ -276,12 +279,31 @@ static int64_t portal_call(void)
     return pd_invoke(slot, (uint32_t)operation, &call);
 }
 
+/* A program may end its own bindings, and does (SERVICE_UNBIND): whoever wants to go on binds again. */
+static void bind_again(void)
+{
+    static const struct {
+        uint32_t portal, service;
+    } bound[] = {{SLOT_CONSOLE, SERVICE_NUMBER_CONSOLE}, {SLOT_FS, SERVICE_NUMBER_FS}, {SLOT_RNG, SERVICE_NUMBER_RNG}};
+
+    for (unsigned index = 0; index < sizeof bound / sizeof bound[0]; index++) {
+        struct pd_call probe = {0};
+        uint64_t binding;
+
+        if (pd_invoke(bound[index].portal, NO_OPERATION, &probe) == PD_DEAD) {
+            pd_delete(SLOT_SELF_DOMAIN, bound[index].portal);
+            pd_service_bind(SLOT_SERVICES + bound[index].service, SLOT_SELF_DOMAIN, bound[index].portal, 0, &binding);
+        }
+    }
+}
+
 /* Any object in the calls' own slots, and those of others that cannot hurt. */
 static int64_t object_call(void)
 {
     struct pd_call call;
     uint64_t slot = any_slot();
     uint64_t operation = below(30);
+    int64_t status;
 
     fill_words(&call);
     if (slot == SLOT_SELF_DOMAIN || slot == SLOT_CONSOLE || slot == SLOT_FS || slot == SLOT_RNG) {
@@ -291,7 +313,11 @@ static int64_t object_call(void)
         operation = OBJECT_IDENTIFY;
     }
     make_harmless(slot, operation, &call);
-    return pd_invoke((uint32_t)slot, (uint32_t)operation, &call);
+    status = pd_invoke((uint32_t)slot, (uint32_t)operation, &call);
+    if (operation == SERVICE_UNBIND && status == PD_OK) {
+        bind_again();
+    }
+    return status;
 }
 
 /* Operations on the own thread that come back soon. */
