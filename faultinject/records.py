@@ -19,7 +19,7 @@ MAGIC = 0x314C555345524446
 _HEADER = struct.Struct("<QIIIIQQII")
 _EXPERIMENT = struct.Struct("<II QQ qq QQ IIII QQQ II QQ QQ II Q 9Q IIQ")
 _RECOVERY = struct.Struct("<IIII 10Q II")
-_STRETCH = struct.Struct("<qqiIII")
+_STRETCH = struct.Struct("<qqi7I")
 _DONE = struct.Struct("<I")
 
 OUTPUTS = ("log", "console", "error")
@@ -149,6 +149,28 @@ class Experiment:
     given_up: int
 
 
+class Begin(IntEnum):
+    """How a stretch begins: by going on after an interrupt, by a start, by an invocation's result, by a delivery."""
+
+    CONTINUED = 0
+    START = 1
+    RESULT = 2
+    CALL = 3
+    EVENT = 4
+    UNBIND = 5
+
+
+class Finish(IntEnum):
+    """How a stretch ends."""
+
+    INTERRUPTED = 0
+    REPLY = 1
+    INVOKE = 2
+
+
+OPERATION_NONE = 0xFFFF
+
+
 @dataclass(frozen=True)
 class Stretch:
     """Uninterrupted execution of a service in the golden run: end_ns - start_ns instructions."""
@@ -159,6 +181,12 @@ class Stretch:
     stage: int
     serving_binding: int
     incarnation: int
+    begin: int = Begin.CONTINUED
+    end: int = Finish.INTERRUPTED
+    #: Of the request that is being served.
+    operation: int = OPERATION_NONE
+    #: Of the invocation that ends it: slot, and operation from bit 16.
+    selector: int = 0
 
 
 class Results:

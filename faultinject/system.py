@@ -20,7 +20,8 @@ SERVICE_BYTES = 16 << 20
 #: Kernel functions whose first instruction is a hook, and the table that the kernel shows to observers.
 VERDICT, FAILURE, RECOVERY, MARK = "machine_exit", "trace_begin", "trace_recovery_complete", "bench_mark_hook"
 OBSERVED = "observed_services"
-ENTRIES = ("syscall_entry", "trap_entry")
+SYSTEM_CALL = "syscall_entry"
+ENTRIES = (SYSTEM_CALL, "trap_entry")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class System:
         """What the plugin must know of the image."""
         options = [f"verdict={self.symbols[VERDICT]:#x}", f"recovery={self.symbols[RECOVERY]:#x}",
                    f"observed={self.symbols[OBSERVED]:#x}"]
-        for option, name in (("mark", MARK), ("failure", FAILURE)):
+        for option, name in (("mark", MARK), ("failure", FAILURE), ("system_call", SYSTEM_CALL)):
             if name in self.symbols:
                 options.append(f"{option}={self.symbols[name]:#x}")
         options += [f"entry={self.symbols[name]:#x}" for name in ENTRIES if name in self.symbols]

@@ -4,6 +4,7 @@
 #include "observe.h"
 #include "results.h"
 #include "service.h"
+#include "stretch.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -23,10 +24,13 @@ bool golden_configure(const char *timeline_path, int64_t limit)
     return timeline != NULL;
 }
 
-static void stretch_end(void)
+static void finish_stretch(void)
 {
-    stretch.end_ns = machine_time();
-    if (stretch.service != SERVICE_NONE && stretch.end_ns > stretch.start_ns) {
+    if (stretch.service == SERVICE_NONE) {
+        return;
+    }
+    stretch_end(&stretch);
+    if (stretch.end_ns > stretch.start_ns) {
         fwrite(&stretch, sizeof(stretch), 1, timeline);
     }
     stretch.service = SERVICE_NONE;
@@ -34,16 +38,9 @@ static void stretch_end(void)
 
 static void golden_moved(int service)
 {
-    struct service_view view = {0};
-
-    stretch_end();
+    finish_stretch();
     if (service != SERVICE_NONE && machine_privilege() == 3) {
-        service_look(service, &view);
-        stretch = (struct timeline_stretch){.start_ns = machine_time(),
-                                            .service = service,
-                                            .stage = view.stage,
-                                            .serving_binding = view.serving_binding,
-                                            .incarnation = view.incarnation};
+        stretch = stretch_begin(service);
     }
 }
 
@@ -51,7 +48,7 @@ static void golden_end(enum end end, uint64_t code, uint64_t detail)
 {
     struct experiment_record *record = results_record(0);
 
-    stretch_end();
+    finish_stretch();
     if (fclose(timeline) != 0) {
         perror("fault injection: cannot write the timeline");
         _exit(1);

@@ -9,6 +9,7 @@
 #include "plan.h"
 #include "results.h"
 #include "service.h"
+#include "stretch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ static struct {
     uint64_t limit_ns;
     uint64_t wall_ms;
     uint64_t warm;
+    uint64_t system_call;
     struct stop_addresses addresses;
 } options = {.observed_entries = 16, .jobs = 1, .wall_ms = 60000, .every = 200000};
 
@@ -58,6 +60,7 @@ static bool option_number(const char *key, const char *value)
                    {"every", &options.every},       {"seed", &options.seed},
                    {"jobs", &options.jobs},         {"limit_ns", &options.limit_ns},
                    {"wall_ms", &options.wall_ms},   {"warm", &options.warm},   {"verdict", &options.addresses.verdict},
+                   {"system_call", &options.system_call},
                    {"mark", &options.addresses.mark}, {"recovery", &options.addresses.recovery},
                    {"failure", &options.addresses.failure}};
     char *end;
@@ -173,6 +176,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t plugin_i
     if (!qemu_find_functions() || !options_read(count, arguments)) {
         return 1;
     }
+    stretch_observe_system_calls(options.system_call);
     service_observed_table(options.observed, (unsigned)options.observed_entries);
     handlers = mode_start();
     if (!handlers) {

@@ -12,6 +12,21 @@
 
 #include "stops.h"
 
+/* How a stretch begins. */
+enum stretch_begin {
+    BEGIN_CONTINUED = 0, /* after an interrupt */
+    BEGIN_START = 1,     /* an incarnation's first instruction */
+    BEGIN_RESULT = 2,    /* back from an invocation */
+    BEGIN_CALL = 3,      /* a request is delivered; this and the next two in the order of the kernel's DELIVER_* */
+    BEGIN_EVENT = 4,
+    BEGIN_UNBIND = 5
+};
+
+/* How it ends. */
+enum stretch_end { END_INTERRUPTED = 0, END_REPLY = 1, END_INVOKE = 2 };
+
+enum { OPERATION_NONE = 0xffff };
+
 /* One stretch of uninterrupted execution of a service, as written to the timeline file. */
 struct timeline_stretch {
     int64_t start_ns;
@@ -20,6 +35,10 @@ struct timeline_stretch {
     uint32_t stage;
     uint32_t serving_binding;
     uint32_t incarnation;
+    uint32_t begin;
+    uint32_t end;
+    uint32_t operation; /* of the request that is being served, or OPERATION_NONE */
+    uint32_t selector;  /* END_INVOKE: slot, and operation from bit 16; END_REPLY: the reply's flags */
 };
 
 extern const struct stop_handlers golden_handlers;

@@ -23,7 +23,7 @@
 #define DISK_PAGES 256
 
 #define CALL_SERVICE 1
-#define CALL_REPLY 2
+#define CALL_REPLY 0x8000000000000000ull /* as Perdure does: the top bit */
 #define CALL_PRINT 3
 #define CALL_EXIT 4
 

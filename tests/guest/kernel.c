@@ -155,7 +155,8 @@ static void service_run(struct frame *frame)
 {
     *frame = (struct frame){.rip = bases[current], .cs = 0x23, .rflags = 0x202, .ss = 0x1b,
                             .rsp = bases[current] + (STACK_PAGE + 1) * 4096 - 8,
-                            .rdi = request_operation, .rsi = request_argument, .rdx = serving_client};
+                            .rdi = request_operation, .rsi = request_argument, .rdx = serving_client,
+                            .r9 = request_operation | (serving_client + 1) << 16};
     ticks = 0;
 }
 

@@ -9,6 +9,8 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from elftools.elf.elffile import ELFFile
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -60,6 +62,16 @@ def oracle(golden: Golden) -> RawOracle:
 def golden(bench: Workbench) -> Golden:
     """The golden run."""
     return run_golden(bench, "fs")
+
+
+def code_at(bench: Workbench, address: int, length: int) -> bytes:
+    """Bytes of the guest's image at a virtual address."""
+    with bench.system.kernel.open("rb") as file:
+        for segment in ELFFile(file).iter_segments("PT_LOAD"):
+            if segment["p_vaddr"] <= address < segment["p_vaddr"] + segment["p_filesz"]:
+                start = address - segment["p_vaddr"]
+                return segment.data()[start:start + length]
+    raise AssertionError(f"nothing is at {address:#x}")
 
 
 def run_faults(bench: Workbench, reference: Golden, lines: list[tuple[int, str, int, int]],

@@ -21,8 +21,9 @@ from faultinject.golden import SLACK_NS, Golden, ImageJudge, Workbench
 from faultinject.machine import Qemu, run_to_end
 from faultinject.models import Change, parse_models
 from faultinject.plan import Environment, Execution, Fault, sample
-from faultinject.records import Activation, Cause, End, Stretch
+from faultinject.records import Activation, Begin, Cause, End, Finish, Stretch
 
+SYSCALL = b"\x0f\x05"
 RAX, RSP, RSI, RIP = 0, 4, 6, 16
 
 
@@ -68,6 +69,19 @@ def test_the_timeline_is_exact_to_the_instruction(bench: Workbench, golden: Gold
     assert second.privilege == 3 and 0x5000000 < second.rip <= 0x5000000 + 15
     assert first.serving_binding == stretch.serving_binding
     assert [e.injected_at_ns for e in (before, first, second, after)] == [entry - 1, entry, entry + 1, stretch.end_ns]
+
+
+def test_the_timeline_tells_how_a_stretch_begins_and_ends(bench: Workbench, golden: Golden) -> None:
+    """The guest's services make no calls: each stretch is a whole call, unless the timer cut it."""
+    whole = [s for s in golden.timeline if (s.begin, s.end) == (Begin.CALL, Finish.REPLY)]
+    cut = [s for s in golden.timeline if s not in whole and s.begin != Begin.START]
+    assert len(whole) > 0.95 * len(golden.timeline)
+    assert all(s.begin == Begin.CONTINUED or s.end == Finish.INTERRUPTED for s in cut)
+    assert len([s for s in cut if s.end == Finish.INTERRUPTED]) == len([s for s in cut if s.begin == Begin.CONTINUED])
+    assert {s.operation for s in whole if s.service == 0} == {1, 2}
+    assert {s.operation for s in whole if s.service == 1} == {3}
+    last, = fi_guest.run_faults(bench, golden, [(whole[5].end_ns - 1, "none", 0, 0)])
+    assert last.privilege == 3 and fi_guest.code_at(bench, last.rip, 2) == SYSCALL
 
 
 def test_nothing_changed_is_nothing_different(bench: Workbench, golden: Golden) -> None:
