@@ -93,7 +93,6 @@ static int64_t carry_out(uint32_t slot, const struct policy_decision *decision,
 {
     /* A service that was never ready has no state to recover. */
     uint64_t mode = fault->stage == STAGE_FRESH_START ? RESTART_FRESH : RESTART_RECOVERED;
-    uint64_t isolate = fault->binding != 0 && fault->cause != CAUSE_KILL;
     int64_t status;
 
     if (decision->action == POLICY_GIVE_UP) {
@@ -110,7 +109,7 @@ static int64_t carry_out(uint32_t slot, const struct policy_decision *decision,
     if (status != PD_OK) {
         return status;
     }
-    return pd_invoke_4(slot, SERVICE_RESTART, mode, isolate, 0, 0);
+    return pd_invoke_4(slot, SERVICE_RESTART, mode, 0, 0, 0);
 }
 
 static void bring_back(uint32_t number)

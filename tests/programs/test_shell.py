@@ -125,12 +125,13 @@ def test_line_is_edited(terminal: Terminal) -> None:
 
 
 def test_services_die_and_come_back(terminal: Terminal) -> None:
-    for service in ("fs", "blk", "rng", "console"):
+    for service in ("fs", "blk", "rng", "console", "monitor", "fs"):
         trace = terminal.command(f"crash {service}")
         assert "killed from outside" in trace and "its state is rebuilt" in trace, trace
     assert terminal.command("cat folder/text").startswith("one\ntwo\n")
     services = terminal.command("services")
-    assert re.search(r"^fs +running +2 +1 ", services, re.MULTILINE), services
+    assert re.search(r"^fs +running +3 +2 ", services, re.MULTILINE), services
+    assert re.search(r"^monitor +running +2 +1 ", services, re.MULTILINE), services
 
 
 def test_programs_run(terminal: Terminal) -> None:

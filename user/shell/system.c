@@ -44,11 +44,17 @@ static uint32_t slot_of(const struct manifest_service *service)
     return SLOT_SERVICES + service->number;
 }
 
+/* All but init: the services, and the monitor, which is one and which the kernel brings back. */
+static int is_supervised(const struct manifest_service *service)
+{
+    return service->kind != MANIFEST_ROOT;
+}
+
 /* The service of this name, NULL if there is none. */
 static const struct manifest_service *find_service(const char *name)
 {
     for (unsigned number = 0; number < MANIFEST_SERVICES; number++) {
-        if (manifest_services[number].kind == MANIFEST_SERVICE && strcmp(manifest_services[number].name, name) == 0) {
+        if (is_supervised(&manifest_services[number]) && strcmp(manifest_services[number].name, name) == 0) {
             return &manifest_services[number];
         }
     }
@@ -68,7 +74,7 @@ static int run_services(int count, char **words)
         uint64_t bindings;
         int64_t status;
 
-        if (service->kind != MANIFEST_SERVICE) {
+        if (!is_supervised(service)) {
             continue;
         }
         status = pd_service_stats(slot_of(service), &stage, &incarnation, &restarts, &bindings);
@@ -95,7 +101,7 @@ static void print_trace(const struct manifest_service *service, const struct rec
     printf("%s: %s at %#lx; incarnation %u runs\n", service->name, cause_text(record->cause),
            (unsigned long)record->fault_rip, record->incarnation);
     print_step("callers parked, transaction rolled back", record->t_fault, record->t_parked);
-    print_step("the monitor decided", record->t_fault, record->t_decided);
+    print_step("decided what to do", record->t_fault, record->t_decided);
     print_step("code checked, data restored", record->t_fault, record->t_restored);
     print_step("the new incarnation started", record->t_fault, record->t_started);
     print_step("its state is rebuilt", record->t_fault, record->t_ready);
@@ -138,7 +144,7 @@ static int service_argument(int count, char **words, const struct manifest_servi
     if (!*service) {
         fprintf(stderr, "%s: usage: %s SERVICE, one of:", words[0], words[0]);
         for (unsigned number = 0; number < MANIFEST_SERVICES; number++) {
-            if (manifest_services[number].kind == MANIFEST_SERVICE) {
+            if (is_supervised(&manifest_services[number])) {
                 fprintf(stderr, " %s", manifest_services[number].name);
             }
         }
