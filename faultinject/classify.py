@@ -102,7 +102,7 @@ def _failed(clients: dict[str, ClientReport], golden: dict[str, ClientReport]) -
 
 
 def _list(names: Iterable[str]) -> str:
-    shown = sorted(names)
+    shown = sorted(name or "/" for name in names)
     return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
 

@@ -21,7 +21,6 @@ DLE = b"\x10"
 END_OF_FILE = DLE + b"E"
 PIECE_BYTES = 65536
 LISTENING = b"console: ready"
-LISTENING_LIMIT_S = 10.0
 
 
 def escape(data: bytes) -> bytes:
@@ -43,9 +42,8 @@ class Link:
     """The host's ends of the two lines; `guest_descriptors` are for QEMU."""
 
     streams: Streams
-    #: The kernel's log; None: input is sent at once.
-    log: Path | None = None
-    _started_s: float = field(default_factory=time.monotonic)
+    #: The kernel's log.
+    log: Path
     _listening: bool = False
     _console: socket.socket = field(init=False)
     _error: socket.socket = field(init=False)
@@ -123,9 +121,7 @@ class Link:
 
     def _is_listening(self) -> bool:
         if not self._listening:
-            late = time.monotonic() - self._started_s > LISTENING_LIMIT_S
-            self._listening = (late or self.log is None
-                               or self.log.exists() and LISTENING in self.log.read_bytes())
+            self._listening = self.log.exists() and LISTENING in self.log.read_bytes()
         return self._listening
 
     def _take_input(self, selector: selectors.BaseSelector, stdin: int) -> int | None:

@@ -187,7 +187,7 @@ def run(request: Request, system: System | None = None, qemu: Qemu | None = None
     del payload_bytes
     memory = MemoryFile("memory", size=memory_mib << 20)
     files = (payload, log, events, complaint, memory)
-    link = Link(request.streams)
+    link = Link(request.streams, log.path)
     console, error = link.guest_descriptors
     epoch = int(time.time()) if request.epoch_s is None else request.epoch_s
     machine = Machine(system, qemu, memory_mib, payload.path, f"console=framed epoch={epoch} disk=ram", log.path,
