@@ -93,7 +93,11 @@ def cc(arguments: tuple[str, ...]) -> None:
               help="Experiments at a time. Results do not depend on it.")
 @click.option("--mem", type=click.IntRange(32), default=64, show_default=True, metavar="MB",
               help="Memory of the machine.")
-def campaign(service: str, model: str, count: int, seed: int, directory: Path, jobs: int, mem: int) -> None:
+@click.option("--recovery", type=click.Choice(["none", "restart", "ssr", "full"]), default="full", show_default=True,
+              help="How much of recovery is in force: none (a service that fails stays down), restart (it starts without "
+              "state), ssr (it is rebuilt, but the call in flight fails), full (and the call runs again).")
+def campaign(service: str, model: str, count: int, seed: int, directory: Path, jobs: int, mem: int,
+             recovery: str) -> None:
     """Inject faults into a service while programs use it, and count what came of them.
 
     The same arguments give the same results, byte for byte, on any machine with this version of QEMU.
@@ -101,7 +105,8 @@ def campaign(service: str, model: str, count: int, seed: int, directory: Path, j
     from faultinject import standard, table
     from faultinject.models import parse_models
 
-    standard.run_campaign(service, parse_models(model), count, seed, jobs, directory, mem, table.make_console())
+    standard.run_campaign(service, parse_models(model), count, seed, jobs, directory, mem, table.make_console(),
+                          recovery)
 
 
 @cli.command()

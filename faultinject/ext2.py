@@ -144,7 +144,7 @@ class Image:
         children: list[tuple[str, int]] = []
         if stat.S_ISDIR(mode):
             children = sorted(self.names(inode, size, path))
-            size = 0
+            size = links = 0  # both follow from the entries, each of which is compared; e2fsck checks the count
         elif stat.S_ISREG(mode):
             size |= struct.unpack_from("<I", inode, 108)[0] << 32
             digest = hashlib.sha256()

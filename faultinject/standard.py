@@ -58,8 +58,14 @@ def workload(disk: Path) -> Workload:
     return Workload("five clients", session, {"workload": program}, disk)
 
 
+def boot_option(recovery: str) -> str:
+    """The word on the kernel's command line by which the monitor knows how much of recovery is in force
+    (recovery/mode.h). The whole of it needs no word."""
+    return "" if recovery == "full" else f"recovery={recovery}"
+
+
 def run_campaign(service: str, models: tuple[Model, ...], count: int, seed: int, jobs: int, directory: Path,
-                 memory_mib: int, console: Console) -> campaign.Report:
+                 memory_mib: int, console: Console, recovery: str = "full") -> campaign.Report:
     """Prepares, runs and shows a campaign."""
     directory.mkdir(parents=True, exist_ok=True)
     disk = directory / "disk.img"
@@ -67,6 +73,7 @@ def run_campaign(service: str, models: tuple[Model, ...], count: int, seed: int,
     system = System.perdure()
     system.service(service)
     workbench = campaign.prepare(system, Qemu.find(), workload(disk), directory, memory_mib)
+    workbench.append = boot_option(recovery)
     request = campaign.Request(service, models, count, seed, jobs)
     try:
         with table.CampaignDisplay(console) as display:

@@ -3,6 +3,7 @@
 #include "monitor.h"
 
 #include "abi/manifest.h"
+#include "mode.h"
 #include "perdure/boot.h"
 #include "perdure/service.h"
 #include "recovery/policy.h"
@@ -92,15 +93,18 @@ static int64_t carry_out(uint32_t slot, const struct policy_decision *decision,
                          const struct fault_record *fault)
 {
     /* A service that was never ready has no state to recover. */
-    uint64_t mode = fault->stage == STAGE_FRESH_START ? RESTART_FRESH : RESTART_RECOVERED;
+    uint64_t start = fault->stage == STAGE_FRESH_START ? RESTART_FRESH : RESTART_RECOVERED;
+    enum recovery_mode mode = recovery_mode();
     int64_t status;
 
-    if (decision->action == POLICY_GIVE_UP) {
+    if (decision->action == POLICY_GIVE_UP || mode == RECOVERY_NONE) {
         return give_up(slot);
     }
     /* Whatever these two answer will do: the request was dropped before, or its client is gone. */
     if (decision->action == POLICY_POISON) {
         pd_invoke_4(slot, SERVICE_POISON, decision->binding, 0, 0, 0);
+    } else if (mode != RECOVERY_FULL && fault->binding != 0) {
+        pd_invoke_4(slot, SERVICE_POISON, fault->binding, 0, 0, 0);
     }
     if (decision->action == POLICY_RESTART_WITHOUT_SSR) {
         pd_invoke_4(slot, SERVICE_QUARANTINE, decision->binding, 0, 0, 0);
@@ -109,7 +113,10 @@ static int64_t carry_out(uint32_t slot, const struct policy_decision *decision,
     if (status != PD_OK) {
         return status;
     }
-    return pd_invoke_4(slot, SERVICE_RESTART, mode, 0, 0, 0);
+    if (mode == RECOVERY_RESTART) {
+        start = RESTART_FORGET;
+    }
+    return pd_invoke_4(slot, SERVICE_RESTART, start, 0, 0, 0);
 }
 
 static void bring_back(uint32_t number)

@@ -28,6 +28,15 @@ void ssr_initialise(struct ssr_memory *ssr, uint32_t bytes, const struct ssr_lay
             ssr->sum[copy][i] = checksum(ssr->page[copy][i], ssr->page_bytes);
 }
 
+void ssr_forget(struct ssr_memory *ssr)
+{
+    for (uint32_t copy = 0; copy < 2; copy++)
+        for (uint32_t i = 0; i < ssr->pages; i++)
+            for (uint32_t word = 0; word < SSR_PAGE_BYTES / sizeof(uint64_t); word++)
+                ssr->page[copy][i][word] = 0;
+    ssr_initialise(ssr, ssr->bytes, ssr->layout);
+}
+
 static bool range_valid(const struct ssr_range *range, uint32_t bytes)
 {
     uint32_t width = range->width_bytes;

@@ -72,6 +72,9 @@ uint32_t ssr_page_count(uint32_t bytes);
 /* Make a new region whose pages[2][] the caller has filled with zeroed, page-aligned frames. */
 void ssr_initialise(struct ssr_memory *ssr, uint32_t bytes, const struct ssr_layout *layout);
 
+/* As when it was made: zeros in both copies. */
+void ssr_forget(struct ssr_memory *ssr);
+
 /* Verify the working copy of all pages; repair from the committed copy where it is bad. */
 enum ssr_verdict ssr_repair(struct ssr_memory *ssr);
 

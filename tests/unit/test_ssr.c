@@ -345,6 +345,20 @@ START_TEST(the_short_ways_for_one_page_do_the_same)
 }
 END_TEST
 
+START_TEST(a_forgotten_region_is_as_new)
+{
+    make(LARGE_BYTES);
+    commit_value(1, 3, 77);
+    ssr.page[ssr_working(&ssr)][0][5] = 78;
+    ssr_forget(&ssr);
+    ck_assert_uint_eq(committed_value(1, 3), 0);
+    ck_assert_uint_eq(ssr.page[ssr_working(&ssr)][0][5], 0);
+    ck_assert_int_eq(ssr_scrub(&ssr), SSR_INTACT);
+    commit_value(1, 3, 79);
+    ck_assert_uint_eq(committed_value(1, 3), 79);
+}
+END_TEST
+
 START_TEST(the_checksum_is_crc_32c)
 {
     /* RFC 3720, appendix B.4, gives the CRC-32C of 32 bytes; these are of 256, by bitwise division. */
@@ -390,6 +404,7 @@ int main(void)
     tcase_add_test(cases, a_refused_seal_changes_nothing);
     tcase_add_test(cases, a_range_that_cannot_be_checked_is_refused);
     tcase_add_test(cases, the_short_ways_for_one_page_do_the_same);
+    tcase_add_test(cases, a_forgotten_region_is_as_new);
     tcase_add_test(cases, the_checksum_is_crc_32c);
     suite_add_tcase(suite, cases);
     runner = srunner_create(suite);
