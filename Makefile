@@ -43,7 +43,7 @@ campaign: all ## inject faults into the file system for about three minutes, pri
 bench: all ## measure calls, recovery and file operations in instructions
 	@./perdure bench
 
-test: $(BUILD)/manifest.mk ## run all tests; the last line says how many passed and failed
+test: $(BUILD)/manifest.mk $(BUILD)/setup-test.done ## run all tests; the last line says how many passed and failed
 	@$(PYTHON) tools/run_tests.py $(TESTS)
 
 doctor: ## say what the build and the tests need, what is present and what is missing
@@ -56,6 +56,10 @@ clean: ## remove build/ (downloaded and built sources stay in ~/.cache/perdure)
 $(BUILD)/setup.done: setup/packages setup/doctor
 	@setup/doctor --install
 	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/setup-test.done: setup/packages-test setup/doctor | $(BUILD)/setup.done
+	@setup/doctor --install-test
+	@touch $@
 
 $(BUILD)/manifest.mk: $(BUILD)/setup.done $(wildcard abi/*.toml tools/abi*.py)
 	@$(PYTHON) tools/abigen.py --include $(BUILD)/include --manual $(BUILD)/docs/reference.md --make $@

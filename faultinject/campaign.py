@@ -27,7 +27,7 @@ from faultinject.records import Experiment
 from faultinject.statistics import summary as quantiles
 from faultinject.statistics import wilson
 from faultinject.store import Store
-from faultinject.symbols import Symbolizer
+from faultinject.symbols import Symbolizer, keep
 from faultinject.system import System, file_sha256
 from faultinject.workload import Workload
 
@@ -90,6 +90,7 @@ def prepare(system: System, qemu: Qemu, workload: Workload, directory: Path, mem
         path.mkdir(parents=True)
     kernel = kept / "kernel.elf"
     shutil.copyfile(system.kernel, kernel)
+    keep(system, kept)
     workload.write_payload(kept / "payload")
     return Workbench(System(kernel, system.services, system.symbols), qemu, workload, kept / "payload", work, memory_mib)
 

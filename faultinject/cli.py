@@ -113,7 +113,9 @@ def campaign(service: str, model: str, count: int, seed: int, directory: Path, j
 @click.argument("database", type=image_option)
 @click.argument("which", metavar="ID")
 @click.option("--output/--no-output", default=True, help="Show what the machine wrote.")
-def replay(database: Path, which: str, output: bool) -> None:
+@click.option("--gdb", is_flag=True, help="Stop where the fault is due, in gdb, with the symbols of kernel and services. "
+              "PERDURE_GDB names another command than gdb.")
+def replay(database: Path, which: str, output: bool, gdb: bool) -> None:
     """Run experiment ID (an id or a number) of a campaign's DATABASE again, in a fresh QEMU.
 
     Exit status 0 when the result is identical to the recorded one, 1 when it is not.
@@ -122,6 +124,10 @@ def replay(database: Path, which: str, output: bool) -> None:
     from faultinject import table
     from faultinject.machine import Qemu
 
+    if gdb:
+        from faultinject import debug
+
+        sys.exit(debug.debug(database, which, Qemu.find()))
     result = replayer.replay(database, which, Qemu.find())
     table.print_replay(table.make_console(), result, output)
     sys.exit(1 if result.differing else 0)

@@ -78,6 +78,8 @@ class Machine:
     memory_file: Path | None = None
     plugin_options: list[str] = field(default_factory=list)
     plugin: Path = PLUGIN
+    #: Words that only one kind of run needs.
+    more: list[str] = field(default_factory=list)
 
     def command(self) -> list[str]:
         """QEMU's command line."""
@@ -105,7 +107,7 @@ class Machine:
             if not self.plugin.exists():
                 raise SetupError(f"{self.plugin} is missing", "build it: make")
             words += ["-plugin", ",".join([str(self.plugin), *self.plugin_options])]
-        return words
+        return words + self.more
 
     def start(self, **keywords: object) -> subprocess.Popen[bytes]:
         """Starts QEMU in a process group of its own; whoever starts it must stop() it. It dies with us in any case."""

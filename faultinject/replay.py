@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,29 @@ class Replay:
     error: str
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """An experiment as its campaign wrote it down."""
+
+    fault: Fault
+    row: sqlite3.Row
+    recoveries: list[sqlite3.Row]
+    facts: dict[str, object]
+
+
+def read(database: Path, which: str) -> Recorded:
+    """Experiment `which`: an id, the first digits of one, or a number."""
+    store = Store.open(database)
+    try:
+        row = store.find(which)
+        recoveries = store.rows("SELECT * FROM recovery WHERE experiment = ? ORDER BY position", (row["number"],))
+        fault = Fault(row["number"], row["id"], row["model"], row["service"], row["instruction"], row["time_ns"],
+                      Change(row["change"], int(row["operand_a"], 16), row["operand_b"]))
+        return Recorded(fault, row, recoveries, store.facts())
+    finally:
+        store.close()
+
+
 def open_workbench(database: Path, facts: dict[str, object], qemu: Qemu, directory: Path,
                    plugin: Path | None = None) -> Workbench:
     """The campaign's own kernel and payload, kept beside its database."""
@@ -60,26 +84,19 @@ def open_workbench(database: Path, facts: dict[str, object], qemu: Qemu, directo
 def replay(database: Path, which: str, qemu: Qemu, oracle: DiskOracle | None = None,
            plugin: Path | None = None) -> Replay:
     """Runs experiment `which` (an id or a number) again and compares it with its row."""
-    store = Store.open(database)
-    try:
-        row = store.find(which)
-        facts = store.facts()
-        recorded = store.rows("SELECT * FROM recovery WHERE experiment = ? ORDER BY position", (row["number"],))
-    finally:
-        store.close()
-    fault = Fault(row["number"], row["id"], row["model"], row["service"], row["instruction"], row["time_ns"],
-                  Change(row["change"], int(row["operand_a"], 16), row["operand_b"]))
+    recorded = read(database, which)
+    fault = recorded.fault
     with tempfile.TemporaryDirectory(prefix="perdure-replay-") as name:
-        workbench = open_workbench(database, facts, qemu, Path(name), plugin)
+        workbench = open_workbench(database, recorded.facts, qemu, Path(name), plugin)
         golden = run_golden(workbench, fault.service)
         judge = make_judge(workbench, golden, oracle)
         experiment = engine.run_alone(workbench, golden, fault)
         finding = judge_experiment(fault, experiment, golden, judge)
         log, console, error = (golden.whole_output(i, experiment) for i in range(3))
-    return Replay(finding, _differences(finding, row, recorded), log, console, error)
+    return Replay(finding, _differences(finding, recorded), log, console, error)
 
 
-def _differences(finding: Finding, row: object, recorded: list) -> dict[str, tuple[object, object]]:
+def _differences(finding: Finding, recorded: Recorded) -> dict[str, tuple[object, object]]:
     """Made by writing the finding to a database in memory and reading its row back."""
     memory = Store.create_in_memory()
     try:
@@ -88,7 +105,8 @@ def _differences(finding: Finding, row: object, recorded: list) -> dict[str, tup
         recoveries = memory.rows("SELECT * FROM recovery ORDER BY position")
     finally:
         memory.close()
-    differing = {column: (row[column], again[column]) for column in COMPARED if row[column] != again[column]}
-    if [tuple(recovery) for recovery in recoveries] != [tuple(recovery) for recovery in recorded]:
-        differing["recovery records"] = (len(recorded), len(recoveries))
+    differing = {column: (recorded.row[column], again[column]) for column in COMPARED
+                 if recorded.row[column] != again[column]}
+    if [tuple(recovery) for recovery in recoveries] != [tuple(recovery) for recovery in recorded.recoveries]:
+        differing["recovery records"] = (len(recorded.recoveries), len(recoveries))
     return differing

@@ -163,7 +163,10 @@ static const struct stop_handlers *mode_start(void)
     if (strcmp(mode, "count") == 0) {
         return count_configure(options.events) ? &count_handlers : NULL;
     }
-    fprintf(stderr, "fault injection: mode \"%s\" is not known (golden, fork, single, crash, count)\n", mode);
+    if (strcmp(mode, "debug") == 0) {
+        return options.plan && plan_read(options.plan) && debug_configure(options.events) ? &debug_handlers : NULL;
+    }
+    fprintf(stderr, "fault injection: mode \"%s\" is not known (golden, fork, single, crash, count, debug)\n", mode);
     return NULL;
 }
 

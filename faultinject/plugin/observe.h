@@ -4,7 +4,8 @@
  *   golden  when each service executes (the timeline from which faults are sampled), the outcome, recoveries, the disk
  *   crash   kills a service again and again, and reports crashes and recoveries
  *   count   privileged operations between the marks that a benchmark sets
- * Each reports to files named by options; crash and count write a line an event, at once, so that a run which ends
+ *   debug   one experiment, stopped for a debugger where its fault is due
+ * Each reports to files named by options; crash, count and debug write a line an event, at once, so that a run which ends
  * abruptly leaves what was so far.
  */
 #ifndef FAULTINJECT_OBSERVE_H
@@ -53,6 +54,10 @@ extern const struct stop_handlers count_handlers;
 bool count_configure(const char *events_path);
 /* Adds the address of a kernel entry point. */
 bool count_add_entry(uint64_t address);
+
+extern const struct stop_handlers debug_handlers;
+/* After plan_read(). */
+bool debug_configure(const char *events_path);
 
 /* A report of lines; NULL path: none is written. */
 bool events_open(const char *path);

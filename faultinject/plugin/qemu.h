@@ -77,6 +77,9 @@ typedef void vcpu_work(struct CPUState *cpu, void *argument);
     F(int, qemu_fclose, (void *))                                                                            \
     F(int, qemu_save_device_state, (void *))                                                                 \
     F(int, qemu_load_device_state, (void *))                                                                 \
+    /* Stopping for a debugger. */                                                                           \
+    F(int, vm_stop, (int))                                                                                   \
+    F(void *, qemu_add_vm_change_state_handler, (void (*)(void *, bool, int), void *))                       \
     /* Ends that the machine asked for and that only QEMU's main loop would carry out. */                    \
     F(int, qemu_reset_requested_get, (void))                                                                 \
     F(int, qemu_shutdown_requested_get, (void))
