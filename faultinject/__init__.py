@@ -6,5 +6,5 @@ QEMU is a plugin (faultinject/plugin). Flow of a campaign, file by file:
 
     campaign  -> machine (QEMU's command line)  -> plugin mode "golden" -> records (timeline, outcome)
               -> plan (faults sampled from the timeline, models)        -> plugin mode "fork"
-              -> records (one a fault) -> oracle (replies, disk) -> classify -> store, summary -> table
+              -> records (one a fault) -> finding (oracle: replies, disk; classify) -> schema, store -> summary -> table
 """

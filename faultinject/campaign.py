@@ -2,65 +2,74 @@
 """A campaign: golden run, plan, experiments, verdicts, database and summary.
 
 Rule: `campaign.sqlite` (its rows) and `summary.json` (its bytes) are functions of the system, the workload, the disk,
-QEMU's version, the models, the number of faults and the seed. What depends on the host (times, rates) is shown and
-never stored there.
+QEMU's version, the services, the models, the number of draws and the seed. What depends on the host (times, rates,
+interruptions) is shown and never stored there. No finding is kept in memory: the database is the campaign's state.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import fcntl
+import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from faultinject import engine
-from faultinject.classify import Judgement, Outcome, classify, ended_by_session
-from faultinject.golden import Golden, ImageJudge, Workbench, observe, run_golden
+from faultinject import engine, schema, summary
+from faultinject.classify import Outcome
+from faultinject.errors import InjectorError, UsageError
+from faultinject.finding import Judges
+from faultinject.golden import Golden, Workbench, run_golden
 from faultinject.machine import Qemu
-from faultinject.models import MODELS, Model
-from faultinject.oracle import DiskOracle, Ext2Oracle
-from faultinject.plan import Environment, Execution, Fault, sample
+from faultinject.models import Model
+from faultinject.oracle import DiskOracle, DiskVerdict
+from faultinject.plan import Environment, Execution, Fault, Shard, Space, make_space
 from faultinject.records import Experiment
-from faultinject.statistics import summary as quantiles
-from faultinject.statistics import wilson
-from faultinject.store import Store
-from faultinject.symbols import Symbolizer, keep
+from faultinject.store import Part, Store
+from faultinject.symbols import keep
 from faultinject.system import System, file_sha256
 from faultinject.workload import Workload
+
+#: Stands for every service that the workload uses.
+ALL = "all"
+DATABASE, SUMMARY = "campaign.sqlite", "summary.json"
+#: Draws that are planned at a time: what a campaign holds in memory does not grow beyond such a batch.
+BATCH_DRAWS = 20_000
+#: Results are written when so many have come, or when the first of them is so old.
+WRITE_RECORDS, WRITE_AFTER_S = 256, 2.0
 
 
 @dataclass(frozen=True)
 class Request:
     """What is asked for."""
 
-    service: str
+    services: tuple[str, ...]
     models: tuple[Model, ...]
     count: int
     seed: int
     jobs: int
+    shard: Shard = Shard()
 
-
-@dataclass
-class Finding:
-    """One experiment with its judgement."""
-
-    fault: Fault
-    experiment: Experiment
-    judgement: Judgement
-    served: str
-    #: In which the fault struck.
-    function: str = ""
+    @property
+    def part(self) -> Part:
+        """What is drawn, before anything was."""
+        return Part(self.seed, self.services, tuple(model.name for model in self.models), "none",
+                    shards=() if self.shard.of == 1 else (self.shard,))
 
 
 @dataclass
 class Progress:
-    """What a display is told."""
+    """What a display is told. `done` and `outcomes` count draws, of this and of earlier runs of the campaign."""
 
     total: int
     done: int = 0
+    #: Experiments and draws of this run alone.
+    run: int = 0
+    drawn: int = 0
     started: float = field(default_factory=time.monotonic)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
 
@@ -68,17 +77,58 @@ class Progress:
     def rate(self) -> float:
         """Experiments a second."""
         elapsed = time.monotonic() - self.started
-        return self.done / elapsed if elapsed > 0 else 0.0
+        return self.run / elapsed if elapsed > 0 else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Until the end, in seconds; None while nothing is known."""
+        elapsed = time.monotonic() - self.started
+        return (self.total - self.done) * elapsed / self.drawn if self.drawn else None
+
+
+Show = Callable[[Progress], None]
 
 
 @dataclass
 class Report:
     """A finished campaign."""
 
-    findings: list[Finding]
     summary: dict[str, object]
     directory: Path
+    #: Experiments that this run made, and how long it took.
+    run: int
     seconds: float
+
+    @property
+    def database(self) -> Path:
+        """Where the experiments are."""
+        return self.directory / DATABASE
+
+
+class Runner(Protocol):
+    """Whoever runs experiments: this machine, or others."""
+
+    def run(self, faults: Sequence[Fault], deliver: Callable[[schema.Record], None]) -> None:
+        """Runs each fault once and delivers its rows, in any order."""
+
+    def verdicts(self) -> dict[str, DiskVerdict]:
+        """What the disks were like that were judged since this was last asked."""
+
+
+class LocalRunner:
+    """The fork server on this machine."""
+
+    def __init__(self, workbench: Workbench, golden: Golden, judges: Judges, jobs: int) -> None:
+        self._workbench, self._golden, self._judges, self._jobs = workbench, golden, judges, jobs
+
+    def run(self, faults: Sequence[Fault], deliver: Callable[[schema.Record], None]) -> None:
+        def done(fault: Fault, experiment: Experiment) -> None:
+            deliver(schema.record(self._judges(fault, experiment)))
+
+        engine.run_plan(self._workbench, self._golden, faults, self._jobs, done)
+
+    def verdicts(self) -> dict[str, DiskVerdict]:
+        return self._judges.new_verdicts()
 
 
 def prepare(system: System, qemu: Qemu, workload: Workload, directory: Path, memory_mib: int) -> Workbench:
@@ -95,142 +145,193 @@ def prepare(system: System, qemu: Qemu, workload: Workload, directory: Path, mem
     return Workbench(System(kernel, system.services, system.symbols), qemu, workload, kept / "payload", work, memory_mib)
 
 
-def environment_of(workbench: Workbench) -> Environment:
-    """The hashes that ids include."""
-    disk = file_sha256(workbench.workload.disk) if workbench.workload.disk else ""
-    workload = f"{workbench.workload.sha256()} {workbench.memory_mib} {workbench.append}"
-    return Environment(workbench.system.sha256(), disk, workload, workbench.qemu.version)
+def targets(system: System, golden: Golden, services: Sequence[str]) -> dict[str, Execution]:
+    """The executions of the services that are named; ALL stands for every one that executes anything."""
+    names = [service.name for service in system.services] if list(services) == [ALL] else services
+    found = {name: Execution(golden.timeline, system.service_index(name)) for name in names}
+    return {name: execution for name, execution in found.items() if execution.instructions or ALL not in services}
 
 
-def make_judge(workbench: Workbench, golden: Golden, oracle: DiskOracle | None) -> ImageJudge:
-    """The judge of disks: ext2 unless another oracle is given."""
-    if oracle is None:
-        if golden.image is None:
-            raise ValueError("the golden run has no disk")
-        oracle = Ext2Oracle(golden.image)
-    return ImageJudge(workbench.directory / "images", oracle)
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """One campaign at a time works in a directory."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"another campaign is running in {directory}",
+                             "wait until it has ended, or give another --out") from error
+        yield
+    finally:
+        os.close(handle)
 
 
-def judge_experiment(fault: Fault, experiment: Experiment, golden: Golden, judge: ImageJudge) -> Finding:
-    """An experiment's class, by the replies and the disk."""
-    seen = observe(experiment, golden, judge) if ended_by_session(experiment) else None
-    served = golden.clients.get(experiment.serving_binding, "")
-    return Finding(fault, experiment, classify(experiment, seen, golden.observation), served)
-
-
-def run(workbench: Workbench, request: Request, directory: Path, show: Callable[[Progress], None],
+def run(workbench: Workbench, request: Request, directory: Path, show: Show,
         oracle: DiskOracle | None = None) -> Report:
-    """Runs a campaign and writes its files to `directory`."""
+    """Runs a campaign, or what is left of it, and writes its files to `directory`."""
     started = time.monotonic()
-    golden = run_golden(workbench, request.service)
-    judge = make_judge(workbench, golden, oracle)
-    execution = Execution(golden.timeline, workbench.system.service_index(request.service))
-    environment = environment_of(workbench)
-    faults = sample(execution, request.service, request.models, request.count, request.seed, environment)
-    findings: dict[int, Finding] = {}
-    progress = Progress(len(faults))
-    show(progress)
-
-    def done(fault: Fault, experiment: Experiment) -> None:
-        finding = judge_experiment(fault, experiment, golden, judge)
-        _check_control(finding, golden)
-        findings[fault.index] = finding
-        progress.done += 1
-        progress.outcomes[finding.judgement.outcome] += 1
-        show(progress)
-
-    engine.run_plan(workbench, golden, faults, request.jobs, done)
-    ordered = [findings[fault.index] for fault in faults]
-    symbolizer = Symbolizer.of(workbench.system)
-    for finding in ordered:
-        finding.function = symbolizer.function(finding.experiment.rip)
-    facts = _facts(workbench, request, golden, execution, environment)
-    report = Report(ordered, summarise(ordered, facts), directory, 0.0)
-    _write(report, facts, workbench, judge)
+    golden = run_golden(workbench, "")
+    executions = targets(workbench.system, golden, request.services)
+    judges = Judges(workbench, golden, executions, oracle)
+    facts = _facts(workbench, golden, executions, judges)
+    space = make_space(executions, request.models, request.seed, environment_of(facts))
+    with open_store(directory / DATABASE, facts, request, space) as store:
+        worker = Campaign(store, space, request, LocalRunner(workbench, golden, judges, request.jobs), show)
+        worker.run()
+        found = summary.write(store, directory / SUMMARY)
     shutil.rmtree(workbench.directory, ignore_errors=True)
-    report.seconds = time.monotonic() - started
-    return report
+    return Report(found, directory, worker.progress.run, time.monotonic() - started)
 
 
-def _check_control(finding: Finding, golden: Golden) -> None:
-    """A run without a fault that is not the golden run means that the tool is wrong."""
-    if finding.fault.model != "control":
-        return
-    if (finding.judgement.outcome is not Outcome.NOT_ACTIVATED
-            or finding.experiment.ended_at_ns != golden.experiment.ended_at_ns):
-        raise engine.EngineError(f"the control experiment at {finding.fault.time_ns} ns differs from the golden run",
-                                 "runs are not repeatable with this QEMU: use another build, and say which one failed")
+#: Facts in which campaigns may not differ when one goes on or when they are merged, and what they are called.
+IDENTITY = {"system_sha256": "kernel image", "disk_sha256": "disk", "workload_sha256": "workload",
+            "qemu": "version of QEMU", "memory_mib": "size of memory", "append": "kernel's command line"}
 
 
-def _facts(workbench: Workbench, request: Request, golden: Golden, execution: Execution,
-           environment: Environment) -> dict[str, object]:
-    return {"service": request.service, "models": [model.name for model in request.models], "n": request.count,
-            "seed": request.seed, "workload": workbench.workload.name, "memory_mib": workbench.memory_mib,
-            "append": workbench.append, "system_sha256": environment.system, "disk_sha256": environment.disk,
-            "workload_sha256": workbench.workload.sha256(), "qemu": environment.qemu, "engine": "fork server",
+def identity(system: System, qemu: Qemu, workload: Workload, memory_mib: int, append: str = "") -> dict[str, object]:
+    """What of a campaign's facts is known before anything is run."""
+    return {"system_sha256": system.sha256(), "disk_sha256": file_sha256(workload.disk) if workload.disk else "",
+            "workload_sha256": workload.sha256(), "qemu": qemu.version, "memory_mib": memory_mib, "append": append}
+
+
+def environment_of(facts: Mapping[str, object]) -> Environment:
+    """The hashes that ids include."""
+    return Environment(str(facts["system_sha256"]), str(facts["disk_sha256"]),
+                       f"{facts['workload_sha256']} {facts['memory_mib']} {facts['append']}", str(facts["qemu"]))
+
+
+def _facts(workbench: Workbench, golden: Golden, executions: dict[str, Execution],
+           judges: Judges) -> dict[str, object]:
+    return {**identity(workbench.system, workbench.qemu, workbench.workload, workbench.memory_mib, workbench.append),
+            "workload": workbench.workload.name, "engine": "fork server",
             "services": [[service.name, service.low, service.high] for service in workbench.system.services],
-            "clients": {str(number): name for number, name in sorted(golden.clients.items())},
+            "clients": {service: {str(number): name for number, name in sorted(judges.clients(service).items())}
+                        for service in executions},
             "golden": {"ended_at_ns": golden.experiment.ended_at_ns, "limit_ns": golden.limit_ns,
-                       "service_instructions": execution.instructions,
+                       "service_instructions": {service: execution.instructions
+                                                for service, execution in executions.items()},
                        "disk_hash": golden.experiment.disk_hash}}
 
 
-def _share(count: int, total: int) -> dict[str, object]:
-    low, high = wilson(count, total)
-    return {"count": count, "of": total, "share": round(count / total, 6) if total else 0.0,
-            "wilson_95": [round(low, 6), round(high, 6)]}
+def differences(these: Mapping[str, object], those: Mapping[str, object]) -> list[str]:
+    """In what two campaigns' systems under test differ, for people."""
+    return [f"another {name} ({those.get(key)} there, {these.get(key)} here)" for key, name in IDENTITY.items()
+            if these.get(key) != those.get(key)]
 
 
-def _counts(findings: Sequence[Finding]) -> dict[str, int]:
-    counter = Counter(finding.judgement.outcome for finding in findings)
-    return {outcome.value: counter[outcome] for outcome in Outcome}
+def _others(store: Store, facts: Mapping[str, object], wanted: Part) -> list[str]:
+    """Why a database is not of the campaign that is asked for; empty when it is."""
+    found = differences(facts, store.facts())
+    parts = store.parts()
+    if len(parts) != 1:
+        return [*found, "it was merged of several"]
+    names = ("seed", "services", "models", "pruning")
+    found += [f"other {name} ({old} there, {new} here)"
+              for name, old, new in zip(names, parts[0].identity, wanted.identity, strict=True) if old != new]
+    if not found and parts[0].shards != wanted.shards:
+        found.append("another shard")
+    return found
 
 
-def recovery_latencies(findings: Sequence[Finding]) -> list[int]:
-    """Of every recovery whose parked call was answered."""
-    return [recovery.latency_ns for finding in findings for recovery in finding.experiment.recoveries
-            if recovery.latency_ns is not None]
-
-
-def _section(findings: Sequence[Finding]) -> dict[str, object]:
-    """The figures of a set of experiments."""
-    injected = len(findings)
-    caught = [finding for finding in findings if finding.judgement.caught]
-    recovered = [finding for finding in caught if finding.judgement.outcome is Outcome.RECOVERED]
-    outcomes = _counts(findings)
-    unread = sum(finding.judgement.outcome is Outcome.OVERWRITTEN and not finding.judgement.activated
-                 for finding in findings)
-    return {"injected": injected,
-            "activated": sum(finding.judgement.activated for finding in findings),
-            "manifested": sum(finding.judgement.manifested for finding in findings),
-            "caught": len(caught),
-            "caught_recovered": _share(len(recovered), len(caught)),
-            "recovery_ns": quantiles(recovery_latencies(findings)),
-            "outcomes": outcomes,
-            "overwritten_before_use": unread,
-            "overwritten_after_use": outcomes[Outcome.OVERWRITTEN] - unread,
-            "intervals": {name: _share(count, injected) for name, count in outcomes.items()}}
-
-
-def summarise(findings: Sequence[Finding], facts: dict[str, object]) -> dict[str, object]:
-    """What summary.json holds."""
-    models = list(dict.fromkeys(finding.fault.model for finding in findings))
-    models.sort(key=lambda name: list(MODELS).index(name))
-    silent = Counter(finding.function or "?" for finding in findings
-                     if finding.judgement.outcome is Outcome.SILENT)
-    return {"format": 1, **_section(findings), "silent_by_function": dict(sorted(silent.items())),
-            "by_model": {name: _section([f for f in findings if f.fault.model == name]) for name in models},
-            "campaign": facts}
-
-
-def _write(report: Report, facts: dict[str, object], workbench: Workbench, judge: ImageJudge) -> None:
-    store = Store.create(report.directory / "campaign.sqlite", facts)
+def make_way(directory: Path, facts: Mapping[str, object], request: Request, replace: bool, resume: bool) -> None:
+    """Decides what is to become of a database in `directory`, before anything there is touched: one of the same
+    campaign goes on; another is refused, or deleted if it may be replaced."""
+    path = directory / DATABASE
+    if not path.exists():
+        if resume:
+            raise UsageError(f"there is no campaign in {directory} that could go on", "leave out --resume to begin one")
+        return
     try:
-        for finding in report.findings:
-            store.add(finding.fault, MODELS[finding.fault.model].describe(finding.fault.change), finding.experiment,
-                      finding.judgement, finding.function, finding.served)
-        store.add_images(judge.verdicts)
-    finally:
+        with Store.open(path) as store:
+            others, draws = _others(store, facts, request.part), store.parts()[0].draws
+    except InjectorError as error:
+        if not replace:
+            raise
+        others, draws = [error.reason], 0
+    if others and not replace:
+        raise UsageError(f"{path} is of another campaign: {'; '.join(others)}",
+                         "give another --out, or --replace to begin anew there")
+    if not others and draws > request.count:
+        raise UsageError(f"{path} holds {draws} draws already", f"--n {draws} or more, or another --out")
+    if others:
+        for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", SUMMARY):
+            (directory / name).unlink(missing_ok=True)
+
+
+def open_store(path: Path, facts: dict[str, object], request: Request, space: Space) -> Store:
+    """The campaign's database: a new one, or the one that is there, which make_way() has found to be the same."""
+    if not path.exists():
+        return Store.create(path, facts, [request.part], space.strata)
+    store = Store.open(path, write=True)
+    if store.facts() != facts:
         store.close()
-    text = json.dumps(report.summary, indent=2, sort_keys=False) + "\n"
-    (report.directory / "summary.json").write_text(text)
+        raise engine.EngineError(f"the golden run is not the one of {path}",
+                                 "runs are not repeatable with this QEMU: use another build, and say which one failed")
+    return store
+
+
+class Campaign:
+    """Plans batch after batch, has the experiments run, and writes what comes."""
+
+    def __init__(self, store: Store, space: Space, request: Request, runner: Runner, show: Show) -> None:
+        self._store, self._space, self._request, self._runner, self._show = store, space, request, runner, show
+        self._waiting: list[schema.Record] = []
+        self._waiting_since = 0.0
+        self.progress = Progress(self._mine(request.count))
+
+    def _mine(self, draws: int) -> int:
+        """How many of the first draws belong to this shard."""
+        strata, shard = len(self._space.strata), self._request.shard
+        deals, rest = divmod(draws, strata)
+        own = len(range(shard.index, deals, shard.of)) * strata
+        return own + (rest if deals % shard.of == shard.index else 0)
+
+    def run(self) -> None:
+        """Until all is done. Whatever ends it earlier, what has been delivered is in the database."""
+        self._count()
+        self._work_off()
+        while (planned := self._store.parts()[0].draws) < self._request.count:
+            self._plan(planned, min(planned + BATCH_DRAWS * self._request.shard.of, self._request.count))
+            self._count()
+            self._work_off()
+        self._store.finish()
+
+    def _count(self) -> None:
+        """What is done, by the database: an experiment that was run already may have gained weight."""
+        self.progress.outcomes.clear()
+        for row in self._store.tally():
+            self.progress.outcomes[Outcome(row["outcome"])] += row["draws"]
+        self.progress.done = sum(self.progress.outcomes.values())
+        self._show(self.progress)
+
+    def _plan(self, first: int, end: int) -> None:
+        self._store.plan(self._space.draws(first, end, self._request.shard), end)
+
+    def _work_off(self) -> None:
+        """Runs all that is planned and has no result."""
+        while faults := self._store.pending(BATCH_DRAWS):
+            try:
+                self._runner.run(faults, self._deliver)
+            finally:
+                self._write()
+
+    def _deliver(self, one: schema.Record) -> None:
+        now = time.monotonic()
+        if not self._waiting:
+            self._waiting_since = now
+        self._waiting.append(one)
+        weight = self._store.weight_of(one.number)
+        self.progress.run += 1
+        self.progress.drawn += weight
+        self.progress.done += weight
+        self.progress.outcomes[Outcome(one.outcome)] += weight
+        if len(self._waiting) >= WRITE_RECORDS or now - self._waiting_since > WRITE_AFTER_S:
+            self._write()
+        self._show(self.progress)
+
+    def _write(self) -> None:
+        if self._waiting:
+            self._store.add_images(self._runner.verdicts())
+            self._store.add(self._waiting)
+            self._waiting = []

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -81,14 +82,18 @@ def cc(arguments: tuple[str, ...]) -> None:
 
 
 @cli.command()
-@click.option("--service", default="fs", show_default=True, help="The service in which faults are put.")
+@click.option("--service", default="fs", show_default=True, metavar="LIST", help="The services in which faults are put, "
+              "with commas; all: every one that the workload uses.")
 @click.option("--model", default="reg-bitflip,memory-abort,hang,kill", show_default=True, metavar="LIST",
               help="Fault models, with commas: reg-bitflip, memory-abort, hang, kill, code-bitflip, control.")
 @click.option("--n", "count", type=click.IntRange(1), default=200, show_default=True, help="Faults in all, dealt out "
-              "to the models in turn.")
+              "to the services and models in turn.")
 @click.option("--seed", type=int, default=1, show_default=True, help="From which all faults are drawn.")
-@click.option("--out", "directory", type=click.Path(path_type=Path, file_okay=False), default=BUILD / "campaign",
-              metavar="DIR", help="For campaign.sqlite and summary.json. Default: build/campaign.")
+@click.option("--shard", default="0/1", metavar="I/N", help="Only part I (from 0) of N; `perdure merge` joins them.")
+@click.option("--out", "directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="For campaign.sqlite and summary.json. Default: build/campaign, where another campaign is replaced.")
+@click.option("--resume", is_flag=True, help="Go on with the campaign in DIR; an error if there is none.")
+@click.option("--replace", is_flag=True, help="If DIR holds another campaign, delete its results.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=max(os.cpu_count() or 1, 1), show_default=True,
               help="Experiments at a time. Results do not depend on it.")
 @click.option("--mem", type=click.IntRange(32), default=64, show_default=True, metavar="MB",
@@ -96,17 +101,50 @@ def cc(arguments: tuple[str, ...]) -> None:
 @click.option("--recovery", type=click.Choice(["none", "restart", "ssr", "full"]), default="full", show_default=True,
               help="How much of recovery is in force: none (a service that fails stays down), restart (it starts without "
               "state), ssr (it is rebuilt, but the call in flight fails), full (and the call runs again).")
-def campaign(service: str, model: str, count: int, seed: int, directory: Path, jobs: int, mem: int,
-             recovery: str) -> None:
-    """Inject faults into a service while programs use it, and count what came of them.
+def campaign(service: str, model: str, count: int, seed: int, shard: str, directory: Path | None, resume: bool,
+             replace: bool, jobs: int, mem: int, recovery: str) -> None:
+    """Inject faults into services while programs use them, and count what came of them.
 
-    The same arguments give the same results, byte for byte, on any machine with this version of QEMU.
+    The same arguments give the same results, byte for byte, on any machine with this version of QEMU. A campaign that
+    was interrupted goes on when the same command is given again; one that is complete can be made larger with --n.
     """
     from faultinject import standard, table
+    from faultinject.campaign import Request
     from faultinject.models import parse_models
+    from faultinject.plan import Shard
 
-    standard.run_campaign(service, parse_models(model), count, seed, jobs, directory, mem, table.make_console(),
-                          recovery)
+    request = Request(standard.parse_services(service), parse_models(model), count, seed, jobs, Shard.parse(shard))
+    place = standard.Place(directory or BUILD / "campaign", replace or directory is None, resume)
+    standard.run_campaign(request, place, mem, table.make_console(), recovery)
+
+
+@cli.command()
+@click.argument("databases", type=image_option, nargs=-1, required=True, metavar="DB...")
+@click.option("--out", "directory", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
+              help="For campaign.sqlite and summary.json of them all.")
+def merge(databases: tuple[Path, ...], directory: Path) -> None:
+    """Join the databases of a campaign's shards, or of campaigns with other seeds, services or models.
+
+    Refuses databases of another system, disk, workload or version of QEMU.
+    """
+    from faultinject import merge as merger
+    from faultinject import table
+
+    found = merger.merge(databases, directory)
+    table.print_summary(table.make_console(), found, directory / "campaign.sqlite")
+
+
+@cli.command()
+@click.argument("database", type=image_option, metavar="DB")
+@click.option("--csv", is_flag=True, required=True, help="As comma-separated values.")
+@click.option("--table", "name", default="experiment", show_default=True,
+              type=click.Choice(["experiment", "recovery", "image", "stratum"]), help="What to write.")
+@click.option("--out", type=click.File("w"), default="-", metavar="FILE", help="Default: standard output.")
+def export(database: Path, csv: bool, name: str, out: TextIO) -> None:
+    """Write a table of a campaign's database, in an order that is always the same; docs/database.md has the columns."""
+    from faultinject.export import write_csv
+
+    write_csv(database, name, out)
 
 
 @cli.command()

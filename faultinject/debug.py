@@ -83,7 +83,7 @@ def debug(database: Path, which: str, qemu: Qemu, plugin: Path | None = None) ->
     recorded = read(database, which)
     with tempfile.TemporaryDirectory(prefix="perdure-gdb-") as name:
         directory = Path(name)
-        workbench = open_workbench(database, recorded.facts, qemu, directory, plugin)
+        workbench = open_workbench(database, recorded, qemu, directory, plugin)
         socket, commands = directory / "gdb", directory / "commands"
         machine, events = _machine(workbench, recorded.fault, socket)
         commands.write_text(script(workbench.system, socket, recorded.fault))

@@ -141,4 +141,4 @@ def _collect(process: subprocess.Popen[bytes], path: Path, faults: list[Fault],
     finally:
         if results is not None:
             results.close()
-    return sorted([*failed, *waiting.values()], key=lambda fault: fault.index)
+    return sorted([*failed, *waiting.values()], key=lambda fault: (fault.time_ns, fault.index))

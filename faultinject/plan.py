@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Sampling faults from the raw fault space that the golden run spans.
 
-Rule: a fault is a pure function of (seed, model, number within the model) and the golden run. So a larger campaign
-begins with the faults of a smaller one, and the order of work has no influence.
+Rule: a draw is a pure function of (seed, services, models, its number) and the golden run. So a larger campaign begins
+with the draws of a smaller one, any part of a campaign can be drawn by itself, and the order of work has no influence.
 """
 
 from __future__ import annotations
 
 import bisect
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from faultinject.draw import Draw
@@ -73,23 +73,90 @@ class Environment:
         return hashlib.sha256("\0".join(str(word) for word in words).encode()).hexdigest()[:16]
 
 
-def sample(execution: Execution, service: str, models: Sequence[Model], count: int, seed: int,
-           environment: Environment) -> list[Fault]:
-    """`count` faults, dealt out to the models in turn, in order of time. Drawn with replacement."""
-    if count < 1:
-        raise UsageError(f"{count} faults make no campaign", "--n 1 or more")
-    if execution.instructions == 0:
-        raise MachineError(f"{service} executes nothing in the golden run",
-                           "choose another service, or a workload that uses it")
-    drawn = []
-    for number in range(count):
-        model = models[number % len(models)]
-        source = Draw("fault", seed, service, model.name, number // len(models))
-        instruction = source.below(execution.instructions)
+@dataclass(frozen=True)
+class Stratum:
+    """One service under one fault model: a fault space of its own, from which is drawn uniformly."""
+
+    service: str
+    model: Model
+    execution: Execution
+
+    @property
+    def raw_faults(self) -> int:
+        """How many faults there are: instructions times what the model can do at each."""
+        return self.execution.instructions * self.model.choices()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Every `of`-th deal of a campaign, beginning with deal `index`; a deal is one draw from each stratum."""
+
+    index: int = 0
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """From "i/n", i from 0 to n - 1."""
+        index, separator, of = text.partition("/")
+        if not (separator and index.isdecimal() and of.isdecimal() and int(index) < int(of)):
+            raise UsageError(f"{text!r} is no shard", "i/n with i from 0 to n - 1: --shard 0/4, 1/4, 2/4, 3/4")
+        return cls(int(index), int(of))
+
+
+@dataclass
+class Planned:
+    """An experiment to be run, and how many draws it stands for."""
+
+    fault: Fault
+    description: str
+    weight: int = 1
+    #: How many instructions of the raw space are known to give the same result with the same change.
+    class_size: int = 1
+
+
+class Space:
+    """The fault space of a campaign: its strata, and the draws from them by number.
+
+    Draws are dealt out to the strata in turn: draw `n` is draw `n // len(strata)` from stratum `n % len(strata)`.
+    """
+
+    def __init__(self, strata: Sequence[Stratum], seed: int, environment: Environment) -> None:
+        if not strata:
+            raise UsageError("a campaign needs a service and a fault model")
+        self.strata = tuple(strata)
+        self._seed = seed
+        self._environment = environment
+
+    def draw(self, number: int) -> Planned:
+        """Draw `number`: uniform over its stratum, with replacement."""
+        stratum = self.strata[number % len(self.strata)]
+        service, model = stratum.service, stratum.model
+        source = Draw("fault", self._seed, service, model.name, number // len(self.strata))
+        instruction = source.below(stratum.execution.instructions)
         change = model.draw(source)
-        time_ns, _ = execution.locate(instruction)
-        drawn.append((time_ns, number, model.name, instruction, change))
-    drawn.sort(key=lambda item: item[:2])
-    return [Fault(index, environment.fault_id(model, service, instruction, change), model, service, instruction,
-                  time_ns, change)
-            for index, (time_ns, _, model, instruction, change) in enumerate(drawn)]
+        time_ns, _ = stratum.execution.locate(instruction)
+        identity = self._environment.fault_id(model.name, service, instruction, change)
+        return Planned(Fault(number, identity, model.name, service, instruction, time_ns, change),
+                       model.describe(change))
+
+    def draws(self, first: int, end: int, shard: Shard = Shard()) -> list[Planned]:
+        """The draws `first` to `end` - 1 that belong to a shard; equal ones are one, with the first's number."""
+        found: dict[str, Planned] = {}
+        for number in range(first, end):
+            if number // len(self.strata) % shard.of == shard.index:
+                planned = self.draw(number)
+                known = found.setdefault(planned.fault.id, planned)
+                if known is not planned:
+                    known.weight += 1
+        return list(found.values())
+
+
+def make_space(executions: Mapping[str, Execution], models: Sequence[Model], seed: int,
+               environment: Environment) -> Space:
+    """Every model in every service, a service's models next to each other."""
+    for service, execution in executions.items():
+        if execution.instructions == 0:
+            raise MachineError(f"{service} executes nothing in the golden run",
+                               "choose another service, or a workload that uses it")
+    return Space([Stratum(service, model, execution) for service, execution in executions.items() for model in models],
+                 seed, environment)

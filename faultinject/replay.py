@@ -7,16 +7,16 @@ import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from faultinject import engine
-from faultinject.campaign import Finding, judge_experiment, make_judge
+from faultinject import engine, schema
 from faultinject.errors import SetupError
+from faultinject.finding import Finding, judge_experiment, make_judge
 from faultinject.golden import Workbench, run_golden
 from faultinject.machine import Qemu
-from faultinject.models import Change
 from faultinject.oracle import DiskOracle
 from faultinject.plan import Fault
-from faultinject.store import Store
+from faultinject.store import Store, fault_of
 from faultinject.system import Service, System
 from faultinject.workload import Workload
 
@@ -45,7 +45,7 @@ class Recorded:
     fault: Fault
     row: sqlite3.Row
     recoveries: list[sqlite3.Row]
-    facts: dict[str, object]
+    facts: dict[str, Any]
 
 
 def read(database: Path, which: str) -> Recorded:
@@ -53,17 +53,16 @@ def read(database: Path, which: str) -> Recorded:
     store = Store.open(database)
     try:
         row = store.find(which)
-        recoveries = store.rows("SELECT * FROM recovery WHERE experiment = ? ORDER BY position", (row["number"],))
-        fault = Fault(row["number"], row["id"], row["model"], row["service"], row["instruction"], row["time_ns"],
-                      Change(row["change"], int(row["operand_a"], 16), row["operand_b"]))
-        return Recorded(fault, row, recoveries, store.facts())
+        recoveries = store.recoveries(row["number"])
+        return Recorded(fault_of(row), row, recoveries, store.facts())
     finally:
         store.close()
 
 
-def open_workbench(database: Path, facts: dict[str, object], qemu: Qemu, directory: Path,
+def open_workbench(database: Path, recorded: Recorded, qemu: Qemu, directory: Path,
                    plugin: Path | None = None) -> Workbench:
-    """The campaign's own kernel and payload, kept beside its database."""
+    """The campaign's own kernel and payload, kept beside its database; clients are those of the experiment's service."""
+    facts = recorded.facts
     kept = database.parent / "system"
     if not (kept / "kernel.elf").is_file() or not (kept / "payload").is_file():
         raise SetupError(f"{kept} does not hold the campaign's kernel and payload",
@@ -75,7 +74,7 @@ def open_workbench(database: Path, facts: dict[str, object], qemu: Qemu, directo
     system = System.load(kept / "kernel.elf", services)
     if system.sha256() != facts["system_sha256"]:
         raise SetupError(f"{kept}/kernel.elf is not the campaign's kernel", "run the campaign again")
-    clients = {int(number): name for number, name in facts["clients"].items()}
+    clients = {int(number): name for number, name in facts["clients"][recorded.fault.service].items()}
     workload = Workload(str(facts["workload"]), "", clients=clients)
     return Workbench(system, qemu, workload, kept / "payload", directory, int(facts["memory_mib"]),
                      str(facts["append"]), plugin)
@@ -87,7 +86,7 @@ def replay(database: Path, which: str, qemu: Qemu, oracle: DiskOracle | None = N
     recorded = read(database, which)
     fault = recorded.fault
     with tempfile.TemporaryDirectory(prefix="perdure-replay-") as name:
-        workbench = open_workbench(database, recorded.facts, qemu, Path(name), plugin)
+        workbench = open_workbench(database, recorded, qemu, Path(name), plugin)
         golden = run_golden(workbench, fault.service)
         judge = make_judge(workbench, golden, oracle)
         experiment = engine.run_alone(workbench, golden, fault)
@@ -97,16 +96,11 @@ def replay(database: Path, which: str, qemu: Qemu, oracle: DiskOracle | None = N
 
 
 def _differences(finding: Finding, recorded: Recorded) -> dict[str, tuple[object, object]]:
-    """Made by writing the finding to a database in memory and reading its row back."""
-    memory = Store.create_in_memory()
-    try:
-        memory.add(finding.fault, "", finding.experiment, finding.judgement, "", finding.served)
-        again = memory.rows("SELECT * FROM experiment")[0]
-        recoveries = memory.rows("SELECT * FROM recovery ORDER BY position")
-    finally:
-        memory.close()
+    """By the rows that the finding makes."""
+    made = schema.record(finding)
+    again = dict(zip((column.name for column in schema.RESULT), made.result, strict=True))
     differing = {column: (recorded.row[column], again[column]) for column in COMPARED
                  if recorded.row[column] != again[column]}
-    if [tuple(recovery) for recovery in recoveries] != [tuple(recovery) for recovery in recorded.recoveries]:
-        differing["recovery records"] = (len(recorded.recoveries), len(recoveries))
+    if list(made.recoveries) != [tuple(recovery) for recovery in recorded.recoveries]:
+        differing["recovery records"] = (len(recorded.recoveries), len(made.recoveries))
     return differing

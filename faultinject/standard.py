@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import shutil
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from faultinject import campaign, table
 from faultinject.draw import Draw
-from faultinject.errors import SetupError
+from faultinject.errors import SetupError, UsageError
 from faultinject.machine import Qemu
-from faultinject.models import Model
 from faultinject.system import BUILD, System
 from faultinject.workload import Workload, add_files, make_ext2, session_line
 
@@ -64,21 +64,50 @@ def boot_option(recovery: str) -> str:
     return "" if recovery == "full" else f"recovery={recovery}"
 
 
-def run_campaign(service: str, models: tuple[Model, ...], count: int, seed: int, jobs: int, directory: Path,
-                 memory_mib: int, console: Console, recovery: str = "full") -> campaign.Report:
-    """Prepares, runs and shows a campaign."""
+def parse_services(text: str) -> tuple[str, ...]:
+    """From a list of names with commas, each at most once; ALL stands for every service there is."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or len(set(names)) != len(names) or (campaign.ALL in names and len(names) > 1):
+        raise UsageError(f"the list of services {text!r} is empty or names one twice", "fs,blk,rng, or all")
+    return names
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a campaign's files are, and what is to become of those that are there."""
+
+    directory: Path
+    #: Another campaign's database may be deleted.
+    replace: bool = False
+    #: There must be a campaign to go on with.
+    resume: bool = False
+
+
+def run_campaign(request: campaign.Request, place: Place, memory_mib: int, console: Console,
+                 recovery: str = "full") -> campaign.Report:
+    """Prepares, runs and shows a campaign, or what is left of it."""
+    directory = place.directory
     directory.mkdir(parents=True, exist_ok=True)
-    disk = directory / "disk.img"
-    make_disk(disk)
-    system = System.perdure()
-    system.service(service)
-    workbench = campaign.prepare(system, Qemu.find(), workload(disk), directory, memory_mib)
-    workbench.append = boot_option(recovery)
-    request = campaign.Request(service, models, count, seed, jobs)
-    try:
-        with table.CampaignDisplay(console) as display:
-            report = campaign.run(workbench, request, directory, display)
-    finally:
-        shutil.rmtree(workbench.directory, ignore_errors=True)
+    with campaign.locked(directory):
+        disk = directory / "disk.img"
+        make_disk(disk)
+        system, qemu, load = System.perdure(), Qemu.find(), workload(disk)
+        for service in request.services:
+            if service != campaign.ALL:
+                system.service(service)
+        append = boot_option(recovery)
+        facts = campaign.identity(system, qemu, load, memory_mib, append)
+        campaign.make_way(directory, facts, request, place.replace, place.resume)
+        workbench = campaign.prepare(system, qemu, load, directory, memory_mib)
+        workbench.append = append
+        try:
+            with table.CampaignDisplay(console) as display:
+                report = campaign.run(workbench, request, directory, display)
+        except KeyboardInterrupt:
+            console.print(f"Interrupted. What is done is in {directory}; the same command goes on from there.",
+                          highlight=False)
+            raise
+        finally:
+            shutil.rmtree(workbench.directory, ignore_errors=True)
     table.print_report(console, report)
     return report

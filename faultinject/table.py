@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,6 +19,7 @@ from faultinject.classify import Outcome
 from faultinject.models import MODELS
 from faultinject.records import Cause
 from faultinject.replay import Replay
+from faultinject.store import Store
 
 PLAIN_INTERVAL_S = 5.0
 BAD_SHOWN = 20
@@ -80,16 +83,15 @@ class CampaignDisplay:
         now = time.monotonic()
         if progress.done == progress.total or now - self._last_plain > PLAIN_INTERVAL_S:
             self._last_plain = now
-            self._console.print(f"{progress.done} of {progress.total} experiments, {progress.rate:.0f}/s",
-                                highlight=False)
+            self._console.print(f"{progress.done} of {progress.total} experiments, {progress.rate:.0f}/s, "
+                                f"{_time_left(progress)}: {self._counts(progress)}".rstrip(": "), highlight=False)
 
     @staticmethod
     def _headline(progress: Progress) -> Table:
-        left = (progress.total - progress.done) / progress.rate if progress.rate else 0
         line = Table.grid(padding=(0, 1))
         line.add_row(ProgressBar(progress.total, progress.done, width=40),
                      Text(f"{progress.done}/{progress.total}"), Text(f"{progress.rate:.0f}/s", style="cyan"),
-                     Text(f"{left:.0f} s left"))
+                     Text(_time_left(progress)))
         return line
 
     @staticmethod
@@ -102,6 +104,15 @@ class CampaignDisplay:
         return text
 
 
+def _time_left(progress: Progress) -> str:
+    if progress.left_s is None:
+        return "time left unknown"
+    minutes, seconds = divmod(round(progress.left_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min left" if hours else f"{minutes} min {seconds:02} s left" if minutes else \
+        f"{seconds} s left"
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
@@ -110,67 +121,78 @@ def _microseconds(ns: int) -> str:
     return f"{ns / 1000:,.1f}"
 
 
-def outcome_table(summary: Mapping[str, object]) -> Table:
-    """Counts by class and model, with the intervals of the whole."""
-    models: Mapping[str, Mapping] = summary["by_model"]  # type: ignore[assignment]
-    intervals: Mapping[str, Mapping] = summary["intervals"]  # type: ignore[assignment]
-    several = len(models) > 1
+def outcome_table(summary: Mapping[str, Any], by: str) -> Table:
+    """Counts by class and `by` ("model" or "service"), with the intervals of the whole."""
+    groups: Mapping[str, Mapping] = summary[f"by_{by}"]
+    several = len(groups) > 1
     table = Table(show_header=True, header_style="bold", box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
-    for name in models if several else ():
+    for name in groups if several else ():
         table.add_column(name.replace("-", "\n"), justify="right", vertical="bottom")
     table.add_column("all", justify="right", vertical="bottom", no_wrap=True)
     table.add_column("share", justify="right", vertical="bottom", no_wrap=True)
     table.add_column("Wilson 95 %", justify="right", vertical="bottom", no_wrap=True)
     for key in ("injected", "activated", "manifested", "caught"):
-        table.add_row(key, *(f"{models[name][key]}" for name in models if several), f"{summary[key]}", "", "",
+        table.add_row(key, *(f"{groups[name][key]}" for name in groups if several), f"{summary[key]}", "", "",
                       style="bold")
     table.add_section()
     for outcome in Outcome:
-        entry = intervals[outcome.value]
+        entry = summary["intervals"][outcome.value]
         low, high = entry["wilson_95"]
-        table.add_row(LABELS[outcome], *(f"{models[name]['outcomes'][outcome.value]}" for name in models if several),
+        table.add_row(LABELS[outcome], *(f"{groups[name]['outcomes'][outcome.value]}" for name in groups if several),
                       f"{entry['count']}", _percent(entry["share"]), f"{100 * low:.1f} – {100 * high:.1f}",
                       style=_style(outcome, entry["count"]))
     return table
 
 
-def _print_bad(console: Console, report: Report) -> None:
+def _print_bad(console: Console, database: Path) -> None:
     """The experiments that were not transparent, one by one, so that each can be replayed."""
-    bad = [finding for finding in report.findings if finding.judgement.outcome in _BAD | {Outcome.LATENT}]
-    if not bad:
-        return
-    console.print("\nNot transparent (`perdure replay` shows one):", highlight=False)
-    for finding in bad[:BAD_SHOWN]:
-        described = MODELS[finding.fault.model].describe(finding.fault.change)
-        console.print(f"  {finding.fault.index:>5}  {LABELS[finding.judgement.outcome]}: {finding.fault.model}, "
-                      f"{described}, in {finding.function or hex(finding.experiment.rip)}; "
-                      f"{finding.judgement.reason}", highlight=False, soft_wrap=True)
-    if len(bad) > BAD_SHOWN:
-        console.print(f"  and {len(bad) - BAD_SHOWN} more in the database", highlight=False)
+    with Store.open(database) as store:
+        bad = [outcome.value for outcome in Outcome if outcome in _BAD | {Outcome.LATENT}]
+        total = sum(row["experiments"] for row in store.tally() if row["outcome"] in bad)
+        if not total:
+            return
+        console.print("\nNot transparent (`perdure replay` shows one):", highlight=False)
+        for row in store.experiments(bad, limit=BAD_SHOWN):
+            console.print(f"  {row['number']:>5}  {LABELS[Outcome(row['outcome'])]}: {row['service']}, {row['model']}, "
+                          f"{row['description']}, in {row['function'] or row['rip']}; {row['reason']}",
+                          highlight=False, soft_wrap=True)
+        if total > BAD_SHOWN:
+            console.print(f"  and {total - BAD_SHOWN} more in the database", highlight=False)
 
 
-def print_report(console: Console, report: Report) -> None:
-    """The campaign's result."""
-    summary = report.summary
-    campaign: Mapping = summary["campaign"]  # type: ignore[assignment]
-    console.print(f"\nFaults in [bold]{campaign['service']}[/bold], workload {campaign['workload']}, seed "
-                  f"{campaign['seed']}; {campaign['golden']['service_instructions']:,} instructions of the service, "
-                  f"QEMU {campaign['qemu']}\n", highlight=False)
-    console.print(outcome_table(summary))
-    caught: Mapping = summary["caught_recovered"]  # type: ignore[assignment]
+def print_summary(console: Console, summary: Mapping[str, Any], database: Path) -> None:
+    """What summary.json says, and what was not transparent."""
+    campaign = summary["campaign"]
+    instructions = campaign["golden"]["service_instructions"]
+    spaces = ", ".join(f"[bold]{service}[/bold] ({count:,} instructions)" for service, count in instructions.items())
+    seeds = ", ".join(str(part["seed"]) for part in campaign["parts"])
+    console.print(f"\nFaults in {spaces}; workload {campaign['workload']}, seed {seeds}, QEMU {campaign['qemu']}\n",
+                  highlight=False)
+    console.print(outcome_table(summary, "model"))
+    if len(summary["by_service"]) > 1:
+        console.print()
+        console.print(outcome_table(summary, "service"))
+    caught = summary["caught_recovered"]
     low, high = caught["wilson_95"]
     console.print(f"\nOf {caught['of']} faults that were caught, {caught['count']} were recovered transparently: "
                   f"{_percent(caught['share'])} ({_percent(low)} – {_percent(high)})", highlight=False)
-    recovery: Mapping = summary["recovery_ns"]  # type: ignore[assignment]
+    recovery = summary["recovery_ns"]
     if recovery["count"]:
         console.print(f"Recovery, fault to reply of the call run again, in µs at 1 instruction/ns ({recovery['count']} "
                       f"recoveries): min {_microseconds(recovery['min'])}, median {_microseconds(recovery['p50'])}, "
                       f"99 % {_microseconds(recovery['p99'])}, max {_microseconds(recovery['max'])}", highlight=False)
-    _print_bad(console, report)
-    console.print(f"{len(report.findings)} experiments in {report.seconds:.1f} s "
-                  f"({len(report.findings) / max(report.seconds, 1e-9):.0f}/s); {report.directory}/campaign.sqlite, "
-                  f"summary.json", highlight=False)
+    _print_bad(console, database)
+
+
+def print_report(console: Console, report: Report) -> None:
+    """The result of a campaign that has just ended."""
+    print_summary(console, report.summary, report.database)
+    draws, known = report.summary["injected"], report.summary["experiments"] - report.run
+    console.print(f"{draws} faults drawn, {report.run} experiments in {report.seconds:.1f} s "
+                  f"({report.run / max(report.seconds, 1e-9):.0f}/s)" +
+                  (f", {known} results known without" if known else "") + f"; {report.database}, summary.json",
+                  highlight=False)
 
 
 def print_replay(console: Console, replay: Replay, output: bool) -> None:

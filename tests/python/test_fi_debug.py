@@ -10,7 +10,7 @@ from pathlib import Path
 import fi_guest
 import pytest
 
-from faultinject import campaign, debug
+from faultinject import campaign, debug, finding
 from faultinject.errors import MachineError, SetupError
 from faultinject.golden import Golden, ImageJudge, Workbench
 from faultinject.machine import Qemu
@@ -32,10 +32,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("debug")
     bench = fi_guest.workbench(directory)
     patch = pytest.MonkeyPatch()
-    patch.setattr(campaign, "make_judge", lambda bench, golden, oracle: ImageJudge(bench.directory / "images",
+    patch.setattr(finding, "make_judge", lambda bench, golden, oracle: ImageJudge(bench.directory / "images",
                                                                                    fi_guest.oracle(golden)))
     try:
-        campaign.run(bench, campaign.Request("fs", parse_models("reg-bitflip,kill,memory-abort"), 12, 4, 2), directory,
+        campaign.run(bench, campaign.Request(("fs",), parse_models("reg-bitflip,kill,memory-abort"), 12, 4, 2), directory,
                      lambda progress: None)
     finally:
         patch.undo()

@@ -13,15 +13,16 @@ from pathlib import Path
 import fi_guest
 import pytest
 
-from faultinject import campaign, engine, replay
+from faultinject import campaign, engine, finding, replay
 from faultinject.classify import Outcome
 from faultinject.errors import MachineError
 from faultinject.events import Events
 from faultinject.golden import SLACK_NS, Golden, ImageJudge, Workbench
 from faultinject.machine import Qemu, run_to_end
 from faultinject.models import Change, parse_models
-from faultinject.plan import Environment, Execution, Fault, sample
+from faultinject.plan import Environment, Execution, Fault, make_space
 from faultinject.records import Activation, Begin, Cause, End, Finish, Stretch
+from faultinject.store import Store
 
 SYSCALL = b"\x0f\x05"
 RAX, RSP, RSI, RIP = 0, 4, 6, 16
@@ -42,7 +43,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Disks of the guest hold no file system."""
     def make(bench: Workbench, golden: Golden, _: object) -> ImageJudge:
         return ImageJudge(bench.directory / "images", fi_guest.oracle(golden))
-    monkeypatch.setattr(campaign, "make_judge", make)
+    monkeypatch.setattr(finding, "make_judge", make)
     monkeypatch.setattr(replay, "make_judge", make)
 
 
@@ -95,13 +96,14 @@ def test_nothing_changed_is_nothing_different(bench: Workbench, golden: Golden) 
 
 def test_results_do_not_depend_on_jobs_repetition_or_forking(bench: Workbench, golden: Golden) -> None:
     execution = Execution(golden.timeline, 0)
-    faults = sample(execution, "fs", parse_models("reg-bitflip,memory-abort,hang,kill,code-bitflip"), 60, 3,
-                    Environment("", "", "", ""))
+    space = make_space({"fs": execution}, parse_models("reg-bitflip,memory-abort,hang,kill,code-bitflip"), 3,
+                       Environment("", "", "", ""))
+    faults = sorted((one.fault for one in space.draws(0, 60)), key=lambda fault: fault.time_ns)
     runs = []
     for jobs in (1, 2, 5):
         found = {}
         engine.run_plan(bench, golden, faults, jobs, lambda f, e, found=found: found.update({f.index: e}))
-        runs.append([found[fault.index] for fault in faults])
+        runs.append(found)
     assert runs[0] == runs[1] == runs[2]
     for fault in faults[::6]:
         assert engine.run_alone(bench, golden, fault) == runs[0][fault.index]
@@ -174,7 +176,7 @@ def test_a_campaign_is_the_same_twice_and_with_more_jobs(bench: Workbench, tmp_p
         directory = tmp_path / str(number)
         directory.mkdir()
         own = fi_guest.workbench(directory)
-        request = campaign.Request("fs", parse_models("reg-bitflip,memory-abort,hang,kill,control"), 50, 1, jobs)
+        request = campaign.Request(("fs",), parse_models("reg-bitflip,memory-abort,hang,kill,control"), 50, 1, jobs)
         report = campaign.run(own, request, directory, lambda progress: None)
         summaries.append((directory / "summary.json").read_bytes())
         connection = sqlite3.connect(directory / "campaign.sqlite")
@@ -186,10 +188,32 @@ def test_a_campaign_is_the_same_twice_and_with_more_jobs(bench: Workbench, tmp_p
     assert sum(summary["outcomes"].values()) == summary["injected"] == 50
     assert set(summary["outcomes"]) == {outcome.value for outcome in Outcome}
     assert summary["injected"] >= summary["activated"] >= summary["manifested"]
-    assert report.findings[0].judgement
-    for which in ("0", "7", report.findings[20].fault.id):
+    with Store.open(report.database) as store:
+        identity = store.find("20")["id"]
+    for which in ("0", "7", identity):
         again = replay.replay(tmp_path / "1" / "campaign.sqlite", which, Qemu.find(), None, own.plugin)
         assert again.differing == {}
+
+
+def test_a_campaign_that_was_interrupted_goes_on_and_is_the_same(bench: Workbench, tmp_path: Path, judged: None) -> None:
+    request = campaign.Request(("fs", "rng"), parse_models("reg-bitflip,hang,kill"), 60, 2, 2)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for directory in (whole, broken):
+        directory.mkdir()
+    campaign.run(fi_guest.workbench(whole), request, whole, lambda progress: None)
+
+    def stop(progress: campaign.Progress) -> None:
+        if progress.run == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        campaign.run(fi_guest.workbench(broken), request, broken, stop)
+    with Store.open(broken / campaign.DATABASE) as store:
+        kept = sum(row["experiments"] for row in store.tally())
+    assert kept == 20
+    report = campaign.run(fi_guest.workbench(broken), request, broken, lambda progress: None)
+    assert report.run == report.summary["experiments"] - kept
+    assert (whole / campaign.SUMMARY).read_bytes() == (broken / campaign.SUMMARY).read_bytes()
 
 
 def test_wrong_replies_and_wrong_disks_are_seen(bench: Workbench, golden: Golden) -> None:
@@ -201,8 +225,8 @@ def test_wrong_replies_and_wrong_disks_are_seen(bench: Workbench, golden: Golden
     lines = [(stretch.end_ns - back, "register", register, 33) for back in range(60, 0, -4) for register in (0, 2, 7)]
     for experiment in fi_guest.run_faults(bench, golden, sorted(lines), jobs=2):
         fault = None
-        finding = campaign.judge_experiment(fault, experiment, golden, judge)  # type: ignore[arg-type]
-        outcomes.add(finding.judgement.outcome)
+        judged = finding.judge_experiment(fault, experiment, golden, judge)  # type: ignore[arg-type]
+        outcomes.add(judged.judgement.outcome)
     assert Outcome.SILENT in outcomes
 
 

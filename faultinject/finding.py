@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""One experiment with its judgement, and the judge that makes it.
+
+Rule: a finding is a function of the fault and the golden run alone. Who ran the experiment, where, and in which order
+has no part in it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from faultinject.classify import Judgement, Outcome, classify, ended_by_session
+from faultinject.errors import EngineError
+from faultinject.golden import Golden, ImageJudge, Workbench, learn_clients, observe
+from faultinject.oracle import DiskOracle, DiskVerdict, Ext2Oracle
+from faultinject.plan import Fault
+from faultinject.records import Experiment
+from faultinject.symbols import Symbolizer
+
+
+@dataclass
+class Finding:
+    """One experiment with its judgement."""
+
+    fault: Fault
+    experiment: Experiment
+    judgement: Judgement
+    #: The client whose request was being served, or an empty text.
+    served: str
+    #: In which the fault struck.
+    function: str = ""
+
+
+def make_judge(workbench: Workbench, golden: Golden, oracle: DiskOracle | None) -> ImageJudge:
+    """The judge of disks: ext2 unless another oracle is given."""
+    if oracle is None:
+        if golden.image is None:
+            raise ValueError("the golden run has no disk")
+        oracle = Ext2Oracle(golden.image)
+    return ImageJudge(workbench.directory / "images", oracle)
+
+
+def judge_experiment(fault: Fault, experiment: Experiment, golden: Golden, judge: ImageJudge) -> Finding:
+    """An experiment's class, by the replies and the disk."""
+    seen = observe(experiment, golden, judge) if ended_by_session(experiment) else None
+    served = golden.clients.get(experiment.serving_binding, "")
+    return Finding(fault, experiment, classify(experiment, seen, golden.observation), served)
+
+
+class Judges:
+    """Judges the experiments of several services by one golden run: each service has its own bindings."""
+
+    def __init__(self, workbench: Workbench, golden: Golden, services: Iterable[str],
+                 oracle: DiskOracle | None = None) -> None:
+        log = golden.outputs[0].decode(errors="replace")
+        self._golden = {service: replace(golden, clients=workbench.workload.clients or learn_clients(log, service))
+                        for service in services}
+        self._symbolizer = Symbolizer.of(workbench.system)
+        self._judge = make_judge(workbench, golden, oracle)
+        self._kept = golden.image
+        self._images = workbench.directory / "images"
+        self._told = 0
+
+    def new_verdicts(self) -> dict[str, DiskVerdict]:
+        """Of the disks that were judged since this was last asked."""
+        first, self._told = self._told, len(self._judge.verdicts)
+        return dict(itertools.islice(self._judge.verdicts.items(), first, None))
+
+    def clients(self, service: str) -> dict[int, str]:
+        """Binding number -> client of that service."""
+        return self._golden[service].clients
+
+    def __call__(self, fault: Fault, experiment: Experiment) -> Finding:
+        """Judges one experiment; refuses a control run that is not the golden run. Its disk is not needed any more."""
+        golden = self._golden[fault.service]
+        finding = judge_experiment(fault, experiment, golden, self._judge)
+        image = self._images / f"{experiment.disk_hash}.img"
+        if experiment.disk_hash and image != self._kept:
+            image.unlink(missing_ok=True)
+        finding.function = self._symbolizer.function(experiment.rip)
+        if fault.model == "control" and (finding.judgement.outcome is not Outcome.NOT_ACTIVATED
+                                         or experiment.ended_at_ns != golden.experiment.ended_at_ns):
+            raise EngineError(f"the control experiment at {fault.time_ns} ns differs from the golden run",
+                              "runs are not repeatable with this QEMU: use another build, and say which one failed")
+        return finding

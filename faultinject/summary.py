@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""What summary.json holds, computed from a campaign's database.
+
+Rule: every figure counts draws from the raw fault space, an experiment as many times as it was drawn; shares come with
+intervals, and spaces of different size are never pooled without their weights. docs/methodology.md says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from sqlite3 import Row
+
+from faultinject.classify import Outcome
+from faultinject.models import MODELS
+from faultinject.statistics import Sample, Weighted, stratified, wilson
+from faultinject.store import Store
+
+FORMAT = 2
+
+
+def _share(count: int, total: int) -> dict[str, object]:
+    low, high = wilson(count, total)
+    return {"count": count, "of": total, "share": round(count / total, 6) if total else 0.0,
+            "wilson_95": [round(low, 6), round(high, 6)]}
+
+
+#: The latencies of recoveries by (service, model).
+Latencies = dict[tuple[str, str], Weighted]
+
+
+def _section(tally: Sequence[Row], latencies: Latencies, service: str = "", model: str = "") -> dict[str, object]:
+    """The figures of a set of draws: of a service, of a model, of all."""
+    times = Weighted.merged(values for (of_service, of_model), values in latencies.items()
+                            if service in ("", of_service) and model in ("", of_model))
+    rows = [row for row in tally if service in ("", row["service"]) and model in ("", row["model"])]
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row["outcome"]] += row["draws"]
+    outcomes = {outcome.value: counts[outcome.value] for outcome in Outcome}
+    injected = sum(outcomes.values())
+    caught = sum(row["caught"] for row in rows)
+    recovered = sum(row["caught"] for row in rows if row["outcome"] == Outcome.RECOVERED)
+    used = sum(row["activated"] for row in rows if row["outcome"] == Outcome.OVERWRITTEN)
+    return {"injected": injected,
+            "activated": sum(row["activated"] for row in rows),
+            "manifested": sum(row["manifested"] for row in rows),
+            "caught": caught,
+            "caught_recovered": _share(recovered, caught),
+            "recovery_ns": times.summary(),
+            "outcomes": outcomes,
+            "overwritten_before_use": outcomes[Outcome.OVERWRITTEN] - used,
+            "overwritten_after_use": used,
+            "intervals": {name: _share(count, injected) for name, count in outcomes.items()}}
+
+
+def _estimate(parts: Sequence[Sample]) -> dict[str, object]:
+    """The absolute number of faults of the raw space with this outcome."""
+    space = sum(part.space for part in parts)
+    share, low, high = stratified(parts)
+    return {"faults": round(share * space), "interval_95": [round(low * space), round(high * space)]}
+
+
+def _model_order(names: set[str]) -> list[str]:
+    return sorted(names, key=lambda name: list(MODELS).index(name) if name in MODELS else len(MODELS))
+
+
+def _estimates(store: Store, tally: Sequence[Row]) -> dict[str, object]:
+    """By model: the size of the raw space over all services that were sampled, and extrapolated counts by outcome."""
+    strata = store.strata()
+    found: dict[str, object] = {}
+    for model in _model_order({row["model"] for row in strata}):
+        sizes = {row["service"]: row["instructions"] * row["choices"] for row in strata if row["model"] == model}
+        drawn = Counter({service: 0 for service in sizes})
+        seen: Counter[tuple[str, str]] = Counter()
+        for row in tally:
+            if row["model"] == model:
+                drawn[row["service"]] += row["draws"]
+                seen[row["service"], row["outcome"]] += row["draws"]
+        found[model] = {"raw_faults": sum(sizes.values()), "outcomes": {
+            outcome.value: _estimate([Sample(size, seen[service, outcome.value], drawn[service])
+                                      for service, size in sizes.items()]) for outcome in Outcome}}
+    return found
+
+
+def summarise(store: Store) -> dict[str, object]:
+    """All of it."""
+    tally = store.tally()
+    services = list(dict.fromkeys(row["service"] for row in store.strata()))
+    models = _model_order({row["model"] for row in store.strata()})
+    latencies = {(row["service"], row["model"]): Weighted(store.latencies(row["service"], row["model"]))
+                 for row in store.strata()}
+    experiments = sum(row["experiments"] for row in tally)
+    silent: Counter[str] = Counter()
+    for row in store.each("SELECT function, sum(weight) AS draws FROM experiment WHERE outcome = ? GROUP BY function",
+                          (Outcome.SILENT.value,)):
+        silent[row["function"] or "?"] += row["draws"]
+    parts = [{"seed": part.seed, "services": part.services, "models": part.models, "n": part.draws,
+              "shards": [f"{shard.index}/{shard.of}" for shard in part.shards], "pruning": part.pruning}
+             for part in store.parts()]
+    return {"format": FORMAT, **_section(tally, latencies),
+            "experiments": experiments,
+            "silent_by_function": dict(sorted(silent.items())),
+            "by_service": {service: _section(tally, latencies, service=service) for service in services},
+            "by_model": {model: _section(tally, latencies, model=model) for model in models},
+            "by_service_and_model": {service: {model: _section(tally, latencies, service, model) for model in models}
+                                     for service in services},
+            "estimates": _estimates(store, tally),
+            "campaign": {**store.facts(), "parts": parts},
+            "rows_sha256": store.digest()}
+
+
+def write(store: Store, path: Path) -> dict[str, object]:
+    """Computes and writes summary.json; whole or not at all."""
+    found = summarise(store)
+    unfinished = path.with_suffix(".new")
+    unfinished.write_text(json.dumps(found, indent=2, sort_keys=False) + "\n")
+    unfinished.replace(path)
+    return found
