@@ -164,6 +164,7 @@ void service_fail(struct service *service, const struct failure *failure)
 void service_retire(struct service *service)
 {
     abort_incarnation(service);
+    service_alarm(service, 0, 0);
     service_set_stage(service, STAGE_GIVEN_UP);
     service->failed_ticks = 0;
     service->traced = NULL;

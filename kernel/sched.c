@@ -262,6 +262,7 @@ void sched_tick(void)
         check_hang(cpu->current);
     replenish(now);
     thread_deadlines(now);
+    service_alarms(now);
     supervise_monitor(now);
     reap_step();
 }

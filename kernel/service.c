@@ -6,6 +6,7 @@
 #include "kernel/notification.h"
 #include "kernel/thread.h"
 #include "kernel/transaction.h"
+#include "kernel/x86_64/cpu.h"
 
 #define HANG_LIMIT_TICKS_MINIMUM 2u /* one tick may fall on any instant of a transaction */
 #define REVOKE_LIMIT 64u
@@ -14,6 +15,7 @@
 struct observed_service observed_services[OBSERVED_SERVICES];
 
 static struct service *reap_list;
+static struct service *alarms; /* services that have one, the earliest first; one each, so it is short */
 
 void service_set_stage(struct service *service, uint32_t stage)
 {
@@ -24,6 +26,36 @@ void service_set_stage(struct service *service, uint32_t stage)
     service->observed->incarnation = service->incarnation;
     service->observed->restarts = service->incarnation ? service->incarnation - 1 : 0;
     service->observed->cr3 = service->domain->root;
+}
+
+void service_alarm(struct service *service, uint64_t ticks, uint64_t bits)
+{
+    struct service **link = &alarms;
+
+    while (*link && *link != service)
+        link = &(*link)->alarm_next;
+    if (*link)
+        *link = service->alarm_next;
+    service->alarm_ticks = ticks;
+    service->alarm_bits = bits;
+    if (!ticks)
+        return;
+    for (link = &alarms; *link && (*link)->alarm_ticks <= ticks; link = &(*link)->alarm_next)
+        ;
+    service->alarm_next = *link;
+    *link = service;
+    service_alarms(cpu_timestamp());
+}
+
+void service_alarms(uint64_t now_ticks)
+{
+    while (alarms && alarms->alarm_ticks <= now_ticks) {
+        struct service *service = alarms;
+
+        alarms = service->alarm_next;
+        service->alarm_ticks = 0;
+        service_event(service, service->alarm_bits);
+    }
 }
 
 struct ssr *ssr_create(struct domain *payer, uint32_t bytes, const struct ssr_layout *layout)

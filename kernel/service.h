@@ -134,6 +134,8 @@ struct service {
     bool unlend_later;             /* a service that died calls on: until the call ends, its own caller's pages stay */
     bool large;                    /* a region of more than one page: its calls end on the slow path */
     bool start_later;              /* and the new incarnation does not start */
+    uint64_t alarm_ticks, alarm_bits; /* an event that it has asked for; 0: none */
+    struct service *alarm_next;
     uint64_t outbox_first_entry;
     struct memory *outbox;
     uint64_t entry_fresh, entry_recovered, stack_top;
@@ -171,6 +173,10 @@ void service_unnamed(struct service *service);
 bool service_reap_step(void);
 struct portal *service_portal(struct service *service, uint64_t binding);
 void service_set_stage(struct service *service, uint32_t stage);
+/* An event at a time in ticks, at once if it is past; it replaces what was asked for before. 0: none. */
+void service_alarm(struct service *service, uint64_t ticks, uint64_t bits);
+/* Called at each tick. */
+void service_alarms(uint64_t now_ticks);
 void service_invoke(struct thread *self, struct capability *capability, uint64_t operation);
 void service_supervise(struct thread *self, struct service *service, uint64_t operation);
 /* Free what a binding keeps and take it off the list of its service: after its last transaction. */

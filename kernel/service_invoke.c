@@ -7,6 +7,7 @@
 #include "kernel/notification.h"
 #include "kernel/thread.h"
 #include "kernel/transaction.h"
+#include "kernel/x86_64/clock.h"
 #include "kernel/x86_64/cpu.h"
 
 #define SEGMENT_RESIDENT_PAGES_MAXIMUM 1024u /* of each segment but scratch */
@@ -324,6 +325,10 @@ static void serve(struct thread *self, struct service *service, uint64_t operati
     case SERVICE_DEFERRED:
         deferred(self, service);
         return;
+    case SERVICE_ALARM:
+        thread_status(self, PD_OK);
+        service_alarm(service, self->rdi ? clock_ns_to_ticks(self->rdi) | 1 : 0, self->rsi);
+        return;
     default:
         service_fail(service, &(struct failure){.cause = CAUSE_PANIC, .code = self->rdi, .instruction = self->rip});
     }
@@ -345,7 +350,7 @@ void service_invoke(struct thread *self, struct capability *capability, uint64_t
         needed = RIGHT_GRANT | RIGHT_MANAGE | RIGHT_SUPERVISE;
     else if (operation == SERVICE_QUARANTINE)
         needed = RIGHT_SERVE | RIGHT_SUPERVISE;
-    else if (operation >= SERVICE_OPEN_SSR && operation <= SERVICE_DEFERRED)
+    else if ((operation >= SERVICE_OPEN_SSR && operation <= SERVICE_DEFERRED) || operation == SERVICE_ALARM)
         needed = RIGHT_SERVE;
     else if (operation >= SERVICE_RECORD && operation <= SERVICE_ACKNOWLEDGE)
         needed = RIGHT_SUPERVISE;

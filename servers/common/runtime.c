@@ -86,6 +86,11 @@ int64_t service_deferred(uint32_t binding, uint32_t *operation, uint64_t words[3
     return status;
 }
 
+int64_t service_alarm(uint64_t deadline_ns, uint64_t bits)
+{
+    return pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, deadline_ns, bits, 0, 0);
+}
+
 _Noreturn void server_panic(uint64_t code)
 {
     pd_invoke_4(SLOT_SERVICE, SERVICE_PANIC, code, 0, 0, 0);

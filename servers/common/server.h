@@ -171,6 +171,12 @@ int64_t service_answer_message(uint32_t binding, int64_t result, uint32_t messag
 /* The deferred request of `binding`: its operation and words 0..2. PD_AGAIN when there is none. */
 int64_t service_deferred(uint32_t binding, uint32_t *operation, uint64_t words[3]);
 
+/*
+ * Have service_event(bits) called once the time since boot is `deadline_ns`, at the next tick of the clock after it; 0:
+ * not at all. There is one alarm; a new one replaces it, and it outlives the incarnation that asked for it.
+ */
+int64_t service_alarm(uint64_t deadline_ns, uint64_t bits);
+
 /* End this incarnation: everything of this transaction is taken back and the service is restarted. */
 _Noreturn void server_panic(uint64_t code);
 

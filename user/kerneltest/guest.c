@@ -143,6 +143,8 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
         return nested(it, it->transfer & ~(uint64_t)TRANSFER_MESSAGE_BYTES_MASK, WINDOW_LEND);
     case GUEST_NESTED_OWN:
         return nested(it, 1ul << TRANSFER_LEND_SHIFT | TRANSFER_LEND_OUT, STACK_PAGE_OF_SERVICE - 4 * PAGE_BYTES);
+    case GUEST_ALARM:
+        return (uint64_t)pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, it->word[0], it->word[1], 0, 0);
     case GUEST_REGION:
         ++*(volatile uint64_t *)WINDOW_REGION;
         fault_if_due();

@@ -65,6 +65,39 @@ static const char *regions_of_several_pages_commit_and_roll_back(void)
     return NULL;
 }
 
+/* One alarm: the last that was set, not before its time, also for an incarnation that did not set it. */
+static const char *an_alarm_comes_once_and_outlives_the_incarnation(void)
+{
+    uint64_t soon_ns = pd_now_ns() + 5 * MILLISECOND_NS;
+
+    EXPECT(service_start(&service, 0, 0, 20000), PD_OK);
+    EXPECT(pd_invoke_4(service.service, SERVICE_ALARM, soon_ns, 1, 0, 0), PD_NO_RIGHT);
+    EXPECT(service_ask(&service, GUEST_ALARM, 1, 1), PD_OK); /* long past */
+    EXPECT_TRUE(wait_for(&board()->event_count, 1));
+    EXPECT(board()->events, 1);
+    EXPECT(service_ask(&service, GUEST_ALARM, soon_ns - MILLISECOND_NS, 2), PD_OK);
+    EXPECT(service_ask(&service, GUEST_ALARM, soon_ns, 4), PD_OK);
+    EXPECT(pd_service_crash(service.service), PD_OK);
+    EXPECT(service_bring_back(&service), PD_OK);
+    EXPECT(board()->event_count, 1);
+    EXPECT_TRUE(wait_for(&board()->event_count, 2));
+    EXPECT_TRUE(pd_now_ns() >= soon_ns);
+    EXPECT(board()->events, 5);
+    board()->fault = 1; /* in the event, which comes again */
+    EXPECT(service_ask(&service, GUEST_ALARM, 1, 8), PD_OK);
+    EXPECT(service_bring_back(&service), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->event_count, 3));
+    EXPECT(board()->events, 13);
+    EXPECT(service_ask(&service, GUEST_ALARM, pd_now_ns() + 2 * MILLISECOND_NS, 16), PD_OK);
+    EXPECT(service_ask(&service, GUEST_ALARM, 0, 0), PD_OK); /* none after all */
+    sleep_ms(5);
+    EXPECT(board()->event_count, 3);
+    EXPECT(service_ask(&service, GUEST_ALARM, pd_now_ns() + 2 * MILLISECOND_NS, 32), PD_OK);
+    service_stop(&service); /* it goes before its alarm */
+    sleep_ms(5);
+    return NULL;
+}
+
 static const char *poison_drops_the_request_alone(void)
 {
     struct task task;
@@ -327,6 +360,7 @@ static const char *valid_ranges_are_enforced(void)
 const struct test service_tests[] = {
     {"a_fault_rolls_back_and_the_call_runs_again", a_fault_rolls_back_and_the_call_runs_again},
     {"regions_of_several_pages_commit_and_roll_back", regions_of_several_pages_commit_and_roll_back},
+    {"an_alarm_comes_once_and_outlives_the_incarnation", an_alarm_comes_once_and_outlives_the_incarnation},
     {"poison_drops_the_request_alone", poison_drops_the_request_alone},
     {"a_last_transaction_can_be_poison", a_last_transaction_can_be_poison},
     {"quarantine_costs_one_client", quarantine_costs_one_client},
