@@ -151,9 +151,13 @@ def export(database: Path, csv: bool, name: str, out: TextIO) -> None:
 @click.argument("database", type=image_option)
 @click.argument("which", metavar="ID")
 @click.option("--output/--no-output", default=True, help="Show what the machine wrote.")
+@click.option("--trace", is_flag=True, help="Tell the causal story (fault, detection, each stage of recovery, the call run "
+              "again) as text, and draw it.")
+@click.option("--picture", type=image_option, metavar="FILE", help="For the drawing of --trace, an SVG. Default: "
+              "trace-ID.svg beside the database.")
 @click.option("--gdb", is_flag=True, help="Stop where the fault is due, in gdb, with the symbols of kernel and services. "
               "PERDURE_GDB names another command than gdb.")
-def replay(database: Path, which: str, output: bool, gdb: bool) -> None:
+def replay(database: Path, which: str, output: bool, trace: bool, picture: Path | None, gdb: bool) -> None:
     """Run experiment ID (an id or a number) of a campaign's DATABASE again, in a fresh QEMU.
 
     Exit status 0 when the result is identical to the recorded one, 1 when it is not.
@@ -167,7 +171,9 @@ def replay(database: Path, which: str, output: bool, gdb: bool) -> None:
 
         sys.exit(debug.debug(database, which, Qemu.find()))
     result = replayer.replay(database, which, Qemu.find())
-    table.print_replay(table.make_console(), result, output)
+    if trace:
+        replayer.write_trace(result, picture or database.parent / f"trace-{which}.svg")
+    table.print_replay(table.make_console(), result, output and not trace)
     sys.exit(1 if result.differing else 0)
 
 

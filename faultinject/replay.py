@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+import bisect
 import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faultinject import engine, schema
-from faultinject.errors import SetupError
+import click
+
+from faultinject import engine, schema, sequence
+from faultinject.errors import SetupError, UsageError
 from faultinject.finding import Finding, judge_experiment, make_judge
-from faultinject.golden import Workbench, run_golden
+from faultinject.golden import Golden, Workbench, run_golden
 from faultinject.machine import Qemu
 from faultinject.oracle import DiskOracle
 from faultinject.plan import Fault
 from faultinject.store import Store, fault_of
+from faultinject.story import Story, as_text, tell
+from faultinject.symbols import Symbolizer
 from faultinject.system import Service, System
 from faultinject.workload import Workload
 
@@ -36,6 +41,7 @@ class Replay:
     log: str
     console: str
     error: str
+    story: Story
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,25 @@ def replay(database: Path, which: str, qemu: Qemu, oracle: DiskOracle | None = N
         experiment = engine.run_alone(workbench, golden, fault)
         finding = judge_experiment(fault, experiment, golden, judge)
         log, console, error = (golden.whole_output(i, experiment) for i in range(3))
-    return Replay(finding, _differences(finding, recorded), log, console, error)
+        told = tell(finding, _operation(golden, fault.time_ns), Symbolizer.of(workbench.system), log, golden.clients)
+    return Replay(finding, _differences(finding, recorded), log, console, error, told)
+
+
+def write_trace(result: Replay, picture: Path) -> None:
+    """Prints the story and draws it to a file."""
+    try:
+        picture.write_text(sequence.draw(result.story))
+    except OSError as error:
+        raise UsageError(f"{picture} cannot be written ({error.strerror})", "name another place: --picture FILE") from error
+    click.echo("\n".join([*as_text(result.story), "", f"picture: {picture}", ""]))
+
+
+def _operation(golden: Golden, time_ns: int) -> int | None:
+    """The operation that the service was executing then."""
+    position = bisect.bisect_right(golden.timeline, time_ns, key=lambda stretch: stretch.start_ns) - 1
+    if position < 0 or time_ns > golden.timeline[position].end_ns:
+        return None
+    return golden.timeline[position].operation
 
 
 def _differences(finding: Finding, recorded: Recorded) -> dict[str, tuple[object, object]]:

@@ -37,6 +37,17 @@ class Drawing:
         extra = {"stroke_dasharray": dashes} if dashes else {}
         self._add("line", x1=x1, y1=y1, x2=x2, y2=y2, stroke=stroke, stroke_width=width, **extra)
 
+    def arrow(self, x1: float, x2: float, y: float, stroke: str, width: float = 1.6) -> None:
+        """A level one, its head at x2."""
+        back = -7 if x2 > x1 else 7
+        self.line(x1, y, x2 + back / 2, y, stroke, width)
+        self._add("path", d=f"M{self._number(x2)} {self._number(y)}l{back} -4.5v9z", fill=stroke)
+
+    def cross(self, x: float, y: float, radius: float, stroke: str, width: float = 2.4) -> None:
+        """Where something ends."""
+        self.line(x - radius, y - radius, x + radius, y + radius, stroke, width)
+        self.line(x - radius, y + radius, x + radius, y - radius, stroke, width)
+
     def dot(self, x: float, y: float, radius: float, fill: str, opacity: float = 1, title: str = "") -> None:
         """A small circle; the title shows when it is pointed at."""
         body = f"<title>{escape(title)}</title>" if title else ""
