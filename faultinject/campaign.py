@@ -205,7 +205,8 @@ def _facts(workbench: Workbench, golden: Golden, executions: dict[str, Execution
            judges: Judges) -> dict[str, object]:
     return {**identity(workbench.system, workbench.qemu, workbench.workload, workbench.memory_mib, workbench.append),
             "workload": workbench.workload.name, "engine": "fork server",
-            "services": [[service.name, service.low, service.high] for service in workbench.system.services],
+            "services": [[service.name, service.low, service.high, service.reply]
+                         for service in workbench.system.services],
             "clients": {service: {str(number): name for number, name in sorted(judges.clients(service).items())}
                         for service in executions},
             "golden": {"ended_at_ns": golden.experiment.ended_at_ns, "limit_ns": golden.limit_ns,

@@ -78,6 +78,13 @@ def ended_by_session(experiment: Experiment) -> bool:
     return experiment.end is End.VERDICT and experiment.code == VERDICT_FINISHED
 
 
+def affected_others(reports: dict[str, ClientReport], golden: dict[str, ClientReport],
+                    served: str | None) -> tuple[str, ...]:
+    """The blast radius: clients other than the one that was being served which saw anything at all, an error, a wrong
+    reply, or no end."""
+    return tuple(sorted(name for name, report in golden.items() if name != served and reports.get(name) != report))
+
+
 def _outcome(experiment: Experiment, seen: Observation | None, golden: Observation) -> tuple[Outcome, str]:
     if experiment.end in ENGINE_FAILURES:
         raise ValueError(f"an experiment that ended by {experiment.end.name} has no outcome")

@@ -11,10 +11,10 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from faultinject.classify import Judgement, Outcome, classify, ended_by_session
+from faultinject.classify import Judgement, Outcome, affected_others, classify, ended_by_session
 from faultinject.errors import EngineError
 from faultinject.golden import Golden, ImageJudge, Workbench, learn_clients, observe
-from faultinject.oracle import DiskOracle, DiskVerdict, Ext2Oracle
+from faultinject.oracle import DiskOracle, DiskVerdict, Ext2Oracle, client_reports
 from faultinject.plan import Fault
 from faultinject.records import Experiment
 from faultinject.symbols import Symbolizer
@@ -31,6 +31,8 @@ class Finding:
     served: str
     #: In which the fault struck.
     function: str = ""
+    #: Other clients that saw anything of it.
+    affected: tuple[str, ...] = ()
 
 
 def make_judge(workbench: Workbench, golden: Golden, oracle: DiskOracle | None) -> ImageJudge:
@@ -46,7 +48,9 @@ def judge_experiment(fault: Fault, experiment: Experiment, golden: Golden, judge
     """An experiment's class, by the replies and the disk."""
     seen = observe(experiment, golden, judge) if ended_by_session(experiment) else None
     served = golden.clients.get(experiment.serving_binding, "")
-    return Finding(fault, experiment, classify(experiment, seen, golden.observation), served)
+    reports = client_reports(golden.whole_output(1, experiment))
+    return Finding(fault, experiment, classify(experiment, seen, golden.observation), served,
+                   affected=affected_others(reports, golden.observation.clients, served))
 
 
 class Judges:

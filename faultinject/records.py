@@ -17,7 +17,7 @@ from faultinject.errors import EngineError
 
 MAGIC = 0x314C555345524446
 _HEADER = struct.Struct("<QIIIIQQII")
-_EXPERIMENT = struct.Struct("<II QQ qq QQ IIII QQQ II QQ QQ II Q 9Q IIQ")
+_EXPERIMENT = struct.Struct("<II QQ qq QQ IIII QQQ II QQ QQ II Q 9Q IIQ qqQQ")
 _RECOVERY = struct.Struct("<IIII 10Q II")
 _STRETCH = struct.Struct("<qqi7I")
 _DONE = struct.Struct("<I")
@@ -147,6 +147,24 @@ class Experiment:
     end_stage: int
     end_restarts: int
     given_up: int
+    #: When the faulty value was used or replaced, and when the kernel noted the first failure; 0: never.
+    activated_at_ns: int = 0
+    detected_at_ns: int = 0
+    #: Replies of the target service since the injection, at these times (at the end where nothing was detected).
+    calls_at_activation: int = 0
+    calls_at_detection: int = 0
+
+    @property
+    def detection_latency_ns(self) -> int | None:
+        """From activation (from injection if that was not seen) to detection."""
+        if not self.detected_at_ns:
+            return None
+        return self.detected_at_ns - (self.activated_at_ns or self.injected_at_ns)
+
+    @property
+    def calls_undetected(self) -> int:
+        """Calls that the target service committed with the fault active and not detected."""
+        return self.calls_at_detection - self.calls_at_activation
 
 
 class Begin(IntEnum):
@@ -239,6 +257,7 @@ class Results:
         recovery_count, recoveries_offset = next(field), next(field)
         outputs = [(next(field), next(field), next(field)) for _ in OUTPUTS]
         end_stage, end_restarts, given_up = next(field), next(field), next(field)
+        activated_at, detected_at, calls_activation, calls_detection = (next(field) for _ in range(4))
         return Experiment(
             end, *numbers, activation, watched, activation_rip, end_rip,
             disk_hash=f"{hash_low:016x}{hash_high:016x}" if disk_known else "",
@@ -247,7 +266,8 @@ class Results:
             output_starts=tuple(start for start, _, _ in outputs),
             output_tails=tuple(bytes(self._map[offset:offset + length]) if offset else b""
                                for _, offset, length in outputs),
-            end_stage=end_stage, end_restarts=end_restarts, given_up=given_up)
+            end_stage=end_stage, end_restarts=end_restarts, given_up=given_up, activated_at_ns=activated_at,
+            detected_at_ns=detected_at, calls_at_activation=calls_activation, calls_at_detection=calls_detection)
 
     def _recoveries(self, offset: int, count: int) -> Iterator[Recovery]:
         for i in range(min(count, 64) if offset else 0):

@@ -29,7 +29,8 @@ from faultinject.workload import Workload
 COMPARED = ("outcome", "reason", "activated", "manifested", "caught", "activation", "activation_rip",
             "watched_instructions", "rip", "stage", "served", "serving_binding", "address", "before_value",
             "after_value", "end", "code", "detail", "ended_at_ns", "recoveries", "disk_hash", "log_tail",
-            "console_tail", "error_tail")
+            "console_tail", "error_tail", "activated_at_ns", "detected_at_ns", "detection_latency_ns", "calls_undetected",
+            "affected_others", "affected")
 
 
 @dataclass
@@ -76,7 +77,7 @@ def open_workbench(database: Path, recorded: Recorded, qemu: Qemu, directory: Pa
     if facts["qemu"] != qemu.version:
         raise SetupError(f"the campaign was run by QEMU {facts['qemu']}, this is {qemu.version}",
                          "set PERDURE_QEMU to that version: instruction counts differ between versions")
-    services = tuple(Service(name, low, high) for name, low, high in facts["services"])
+    services = tuple(Service(*entry) for entry in facts["services"])
     system = System.load(kept / "kernel.elf", services)
     if system.sha256() != facts["system_sha256"]:
         raise SetupError(f"{kept}/kernel.elf is not the campaign's kernel", "run the campaign again")

@@ -8,6 +8,7 @@ docs/database.md; a test compares the two.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -84,6 +85,12 @@ RESULT: tuple[Column, ...] = (
     Column("log_tail", "TEXT NOT NULL", _tail(0)),
     Column("console_tail", "TEXT NOT NULL", _tail(1)),
     Column("error_tail", "TEXT NOT NULL", _tail(2)),
+    Column("activated_at_ns", "INTEGER NOT NULL", lambda f: f.experiment.activated_at_ns),
+    Column("detected_at_ns", "INTEGER NOT NULL", lambda f: f.experiment.detected_at_ns),
+    Column("detection_latency_ns", "INTEGER", lambda f: f.experiment.detection_latency_ns),
+    Column("calls_undetected", "INTEGER NOT NULL", lambda f: f.experiment.calls_undetected),
+    Column("affected_others", "INTEGER NOT NULL", lambda f: len(f.affected)),
+    Column("affected", "TEXT NOT NULL", lambda f: json.dumps(f.affected)),
 )
 
 _OTHERS = """

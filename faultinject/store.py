@@ -277,6 +277,13 @@ class Store:
                              "GROUP BY latency_ns ORDER BY latency_ns", [v for v in (service, model) if v]):
             yield row["latency_ns"], row["draws"]
 
+    def distribution(self, column: str, service: str, model: str) -> Iterator[tuple[int, int]]:
+        """(value, draws) in ascending order: of a column of `result`, over the faults of a stratum that were caught."""
+        for row in self.each(f"SELECT {column} AS value, sum(weight) AS draws FROM experiment WHERE caught "
+                             f"AND {column} IS NOT NULL AND service = ? AND model = ? GROUP BY value ORDER BY value",
+                             (service, model)):
+            yield row["value"], row["draws"]
+
     def image(self, disk_hash: str) -> DiskVerdict | None:
         """What a disk was like; None for the golden run's."""
         for row in self.each("SELECT * FROM image WHERE disk_hash = ?", (disk_hash,)):

@@ -27,14 +27,24 @@ def _share(count: int, total: int) -> dict[str, object]:
             "wilson_95": [round(low, 6), round(high, 6)]}
 
 
-#: The latencies of recoveries by (service, model).
-Latencies = dict[tuple[str, str], Weighted]
+#: What is measured of each fault that was caught, and the column it is in.
+MEASURES = {"detection_ns": "detection_latency_ns", "calls_undetected": "calls_undetected",
+            "others_affected": "affected_others"}
+#: The distribution of each measure, recovery_ns too, by (service, model).
+Distributions = dict[tuple[str, str], dict[str, Weighted]]
 
 
-def _section(tally: Sequence[Row], latencies: Latencies, service: str = "", model: str = "") -> dict[str, object]:
+def _distributions(store: Store, service: str, model: str) -> dict[str, Weighted]:
+    return {"recovery_ns": Weighted(store.latencies(service, model)),
+            **{name: Weighted(store.distribution(column, service, model)) for name, column in MEASURES.items()}}
+
+
+def _section(tally: Sequence[Row], measured: Distributions, service: str = "", model: str = "") -> dict[str, object]:
     """The figures of a set of draws: of a service, of a model, of all."""
-    times = Weighted.merged(values for (of_service, of_model), values in latencies.items()
-                            if service in ("", of_service) and model in ("", of_model))
+    wanted = [values for (of_service, of_model), values in measured.items()
+              if service in ("", of_service) and model in ("", of_model)]
+    measures = {name: Weighted.merged(values[name] for values in wanted).summary()
+                for name in ("recovery_ns", *MEASURES)}
     rows = [row for row in tally if service in ("", row["service"]) and model in ("", row["model"])]
     counts: Counter[str] = Counter()
     for row in rows:
@@ -49,7 +59,7 @@ def _section(tally: Sequence[Row], latencies: Latencies, service: str = "", mode
             "manifested": sum(row["manifested"] for row in rows),
             "caught": caught,
             "caught_recovered": _share(recovered, caught),
-            "recovery_ns": times.summary(),
+            **measures,
             "outcomes": outcomes,
             "overwritten_before_use": outcomes[Outcome.OVERWRITTEN] - used,
             "overwritten_after_use": used,
@@ -90,8 +100,8 @@ def summarise(store: Store) -> dict[str, object]:
     tally = store.tally()
     services = list(dict.fromkeys(row["service"] for row in store.strata()))
     models = _model_order({row["model"] for row in store.strata()})
-    latencies = {(row["service"], row["model"]): Weighted(store.latencies(row["service"], row["model"]))
-                 for row in store.strata()}
+    measured = {(row["service"], row["model"]): _distributions(store, row["service"], row["model"])
+                for row in store.strata()}
     experiments = sum(row["experiments"] for row in tally)
     silent: Counter[str] = Counter()
     for row in store.each("SELECT function, sum(weight) AS draws FROM experiment WHERE outcome = ? GROUP BY function",
@@ -100,12 +110,12 @@ def summarise(store: Store) -> dict[str, object]:
     parts = [{"seed": part.seed, "services": part.services, "models": part.models, "n": part.draws,
               "shards": [f"{shard.index}/{shard.of}" for shard in part.shards], "pruning": part.pruning}
              for part in store.parts()]
-    return {"format": FORMAT, **_section(tally, latencies),
+    return {"format": FORMAT, **_section(tally, measured),
             "experiments": experiments,
             "silent_by_function": dict(sorted(silent.items())),
-            "by_service": {service: _section(tally, latencies, service=service) for service in services},
-            "by_model": {model: _section(tally, latencies, model=model) for model in models},
-            "by_service_and_model": {service: {model: _section(tally, latencies, service, model) for model in models}
+            "by_service": {service: _section(tally, measured, service=service) for service in services},
+            "by_model": {model: _section(tally, measured, model=model) for model in models},
+            "by_service_and_model": {service: {model: _section(tally, measured, service, model) for model in models}
                                      for service in services},
             "estimates": _estimates(store, tally),
             "campaign": {**store.facts(), "parts": parts},

@@ -20,6 +20,7 @@ SERVICE_BYTES = 16 << 20
 #: Kernel functions whose first instruction is a hook, and the table that the kernel shows to observers.
 VERDICT, FAILURE, RECOVERY, MARK = "machine_exit", "trace_begin", "trace_recovery_complete", "bench_mark_hook"
 OBSERVED = "observed_services"
+REPLY = "server_loop"
 SYSTEM_CALL = "syscall_entry"
 ENTRIES = (SYSTEM_CALL, "trap_entry")
 
@@ -31,6 +32,8 @@ class Service:
     name: str
     low: int
     high: int
+    #: Address of the instruction that ends its calls; 0: not known.
+    reply: int = 0
 
 
 def file_sha256(path: Path) -> str:
@@ -64,6 +67,16 @@ def read_symbols(kernel: Path) -> dict[str, int]:
     return found
 
 
+def reply_address(image: Path) -> int:
+    """Of a server's reply instruction (servers/common/entry.S)."""
+    try:
+        with image.open("rb") as file:
+            found = ELFFile(file).get_section_by_name(".symtab").get_symbol_by_name(REPLY)
+    except OSError as error:
+        raise SetupError(f"the server {image} cannot be read ({error.strerror})", "build it: make") from error
+    return found[0]["st_value"] if found else 0
+
+
 @dataclass(frozen=True)
 class System:
     """A kernel image and its services."""
@@ -90,7 +103,8 @@ class System:
         for name, entry in sorted(read_manifest().items(), key=lambda item: item[1]["number"]):
             if entry["kind"] != "root" and entry["base"] not in bases:
                 bases.add(entry["base"])
-                services.append(Service(name, entry["base"], entry["base"] + SERVICE_BYTES))
+                services.append(Service(name, entry["base"], entry["base"] + SERVICE_BYTES,
+                                        reply_address(BUILD / "servers" / f"{entry['image']}.elf")))
         return cls.load(kernel, tuple(services))
 
     def service(self, name: str) -> Service:
@@ -113,7 +127,8 @@ class System:
             if name in self.symbols:
                 options.append(f"{option}={self.symbols[name]:#x}")
         options += [f"entry={self.symbols[name]:#x}" for name in ENTRIES if name in self.symbols]
-        options += [f"service={service.name}:{service.low:#x}:{service.high:#x}" for service in self.services]
+        options += [f"service={service.name}:{service.low:#x}:{service.high:#x}:{service.reply:#x}"
+                    for service in self.services]
         return options
 
     def sha256(self) -> str:

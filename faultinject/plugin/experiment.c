@@ -302,6 +302,13 @@ static void verdict(uint64_t code, uint64_t detail)
     finish(END_VERDICT);
 }
 
+static void failure(void)
+{
+    if (running) {
+        results_failure(running);
+    }
+}
+
 static void recovery(const uint8_t *recovery_record)
 {
     if (running) {
@@ -312,7 +319,9 @@ static void recovery(const uint8_t *recovery_record)
 const struct stop_handlers experiment_handlers = {
     .begin = begin,
     .verdict = verdict,
+    .failure = failure,
     .recovery = recovery,
     .skips_idle = true,
+    .counts_replies = true,
     .follows_kernel_exits = true,
 };

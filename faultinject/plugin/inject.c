@@ -70,8 +70,7 @@ static void inject_physical(uint64_t address, unsigned bit)
 
 static void used_here(void)
 {
-    record->activation = ACTIVATION_USED;
-    record->activation_rip = machine_register(REGISTER_RIP);
+    results_activation(record, ACTIVATION_USED);
 }
 
 static void inject_code(unsigned byte, unsigned bit)
@@ -130,8 +129,6 @@ static void abort_over(void)
     qemu.tlb_flush(machine_cpu);
     if (machine_privilege() == 0) {
         record->activation = ACTIVATION_USED;
-    } else {
-        record->activation = ACTIVATION_REPLACED;
     }
 }
 
@@ -149,7 +146,7 @@ static bool abort_at(const struct instruction *instruction)
     record->address = address;
     record->before = absent_entry;
     record->after = absent_entry & ~ENTRY_PRESENT;
-    record->activation_rip = machine_register(REGISTER_RIP);
+    results_activation(record, ACTIVATION_REPLACED);
     machine_write_physical(absent_entry_physical, record->after);
     qemu.tlb_flush(machine_cpu);
     watch_one_step(abort_over);

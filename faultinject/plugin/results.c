@@ -20,6 +20,7 @@ static struct results_header *header;
 static struct experiment_record *records;
 
 static uint64_t output_starts[OUTPUT_COUNT];
+static uint64_t replies_before; /* the injection */
 
 static uint8_t recovery_records[RECOVERIES_KEPT * RECOVERY_BYTES];
 static unsigned recovery_count;
@@ -111,6 +112,12 @@ void results_note_outputs(void)
     }
 }
 
+/* Replies of the target service since the injection. */
+static uint64_t calls_of_target(const struct experiment_record *record)
+{
+    return service_replies(service_of_address(record->rip)) - replies_before;
+}
+
 void results_injection(struct experiment_record *record)
 {
     struct service_view view;
@@ -124,8 +131,25 @@ void results_injection(struct experiment_record *record)
         record->serving_binding = view.serving_binding;
         record->incarnation = view.incarnation;
     }
+    replies_before = service_replies(service_of_address(record->rip));
     for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
         record->outputs[i].start = output_starts[i];
+    }
+}
+
+void results_activation(struct experiment_record *record, enum activation activation)
+{
+    record->activation = activation;
+    record->activation_rip = machine_register(REGISTER_RIP);
+    record->activated_at_ns = machine_time();
+    record->calls_at_activation = calls_of_target(record);
+}
+
+void results_failure(struct experiment_record *record)
+{
+    if (record->detected_at_ns == 0) {
+        record->detected_at_ns = machine_time();
+        record->calls_at_detection = calls_of_target(record);
     }
 }
 
@@ -160,6 +184,9 @@ void results_complete(struct experiment_record *record, enum end end)
     unsigned kept = recovery_count < RECOVERIES_KEPT ? recovery_count : RECOVERIES_KEPT;
     uint64_t hash[2];
 
+    if (record->detected_at_ns == 0) {
+        record->calls_at_detection = calls_of_target(record);
+    }
     record->end = end;
     record->ended_at_ns = machine_time();
     record->end_rip = machine_register(REGISTER_RIP);

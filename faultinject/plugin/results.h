@@ -68,9 +68,13 @@ struct experiment_record {
     uint32_t end_stage; /* of the target service, at the end */
     uint32_t end_restarts;
     uint64_t given_up; /* bit n: the n-th service named by the options was marked down */
+    int64_t activated_at_ns;      /* when it was used or replaced; 0: never seen */
+    int64_t detected_at_ns;       /* when the kernel noted the first failure after the injection; 0: never */
+    uint64_t calls_at_activation; /* replies of the target service since the injection, at activation */
+    uint64_t calls_at_detection;  /* at detection, or at the end if there was none */
 };
 
-_Static_assert(sizeof(struct experiment_record) == 240, "faultinject/records.py reads 240 bytes");
+_Static_assert(sizeof(struct experiment_record) == 272, "faultinject/records.py reads 272 bytes");
 
 struct results_header {
     uint64_t magic;
@@ -107,6 +111,12 @@ void results_note_outputs(void);
 
 /* Notes what the machine is doing, at injection. */
 void results_injection(struct experiment_record *record);
+
+/* What became of the faulty value or place, here and now. */
+void results_activation(struct experiment_record *record, enum activation activation);
+
+/* The kernel notes a failure. */
+void results_failure(struct experiment_record *record);
 
 /* A recovery that the kernel reported: its record, RECOVERY_BYTES long, is kept until results_complete(). */
 void results_recovery(const uint8_t *record);

@@ -11,6 +11,8 @@ static struct {
     char name[sizeof(((struct service_view *)0)->name)];
     uint64_t low;
     uint64_t high;
+    uint64_t reply;
+    uint64_t replies;
     int entry; /* in the kernel's table; -1: not found yet */
 } services[SERVICES_MAX];
 static int added;
@@ -20,8 +22,8 @@ static unsigned table_entries;
 
 bool service_add(const char *option)
 {
-    if (added == SERVICES_MAX || sscanf(option, "%15[^:]:%lx:%lx", services[added].name,
-                                                &services[added].low, &services[added].high) != 3) {
+    if (added == SERVICES_MAX || sscanf(option, "%15[^:]:%lx:%lx:%lx", services[added].name, &services[added].low,
+                                        &services[added].high, &services[added].reply) != 4) {
         return false;
     }
     services[added].entry = -1;
@@ -63,6 +65,18 @@ int service_of_address(uint64_t address)
 const char *service_name(int service)
 {
     return service == SERVICE_NONE ? "" : services[service].name;
+}
+
+uint64_t *service_reply_counter(uint64_t address)
+{
+    int service = service_of_address(address);
+
+    return service != SERVICE_NONE && services[service].reply == address ? &services[service].replies : NULL;
+}
+
+uint64_t service_replies(int service)
+{
+    return service == SERVICE_NONE ? 0 : services[service].replies;
 }
 
 static bool read_entry(unsigned entry, struct service_view *view)

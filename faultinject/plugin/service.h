@@ -26,7 +26,10 @@ enum service_stage { STAGE_FRESH = 1, STAGE_RUNNING = 2, STAGE_GIVEN_UP = 6 };
 
 _Static_assert(sizeof(struct service_view) == 40, "the kernel's struct observed_service");
 
-/* Adds a service from an option "NAME:LOW:HIGH" (addresses, HIGH exclusive); false when it is malformed. */
+/*
+ * Adds a service from an option "NAME:LOW:HIGH:REPLY" (addresses, HIGH exclusive; REPLY is that of the instruction that
+ * ends its calls, 0 if that is not known); false when it is malformed.
+ */
 bool service_add(const char *option);
 /* Address of `observed_services` in the kernel and how many entries it has. */
 void service_observed_table(uint64_t address, unsigned entries);
@@ -37,6 +40,11 @@ int service_by_name(const char *name);
 /* The service whose range holds `address`, or SERVICE_NONE. */
 int service_of_address(uint64_t address);
 const char *service_name(int service);
+
+/* Where its replies are counted, if `address` is that of an instruction that ends calls, else NULL. */
+uint64_t *service_reply_counter(uint64_t address);
+/* Replies that it has made; 0 for SERVICE_NONE. */
+uint64_t service_replies(int service);
 
 /* Reads what the kernel shows of the service; false when it shows nothing (yet). */
 bool service_look(int service, struct service_view *view);

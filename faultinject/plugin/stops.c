@@ -166,6 +166,11 @@ static bool is_kernel_exit(const uint8_t *bytes, size_t length_bytes)
            (length_bytes == 2 && bytes[0] == 0x48 && bytes[1] == 0xcf);
 }
 
+static bool is_system_call(const uint8_t *bytes, size_t length_bytes)
+{
+    return length_bytes == 2 && bytes[0] == 0x0f && bytes[1] == 0x05;
+}
+
 static void count_up(unsigned cpu_index, void *counter)
 {
     (void)cpu_index;
@@ -228,7 +233,9 @@ static void instrument_instruction(struct qemu_plugin_insn *instruction)
     if (handlers->follows_kernel_exits && is_kernel_exit(bytes, length_bytes)) {
         qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, kernel_exit_begins, CALLBACK_NO_REGISTERS, NULL);
     }
-    if (handlers->counter) {
+    if (handlers->counts_replies && is_system_call(bytes, length_bytes)) {
+        counter = service_reply_counter(qemu.qemu_plugin_insn_vaddr(instruction));
+    } else if (handlers->counter) {
         counter = handlers->counter(qemu.qemu_plugin_insn_vaddr(instruction), bytes, (unsigned)length_bytes);
     }
     if (counter) {

@@ -32,6 +32,8 @@ struct stop_handlers {
     bool skips_idle;
     /* stops_await_kernel_exit() is used. */
     bool follows_kernel_exits;
+    /* Replies of services are counted (service_replies). */
+    bool counts_replies;
     /* For each instruction that is translated: an address to be counted up whenever it executes, or NULL. Optional. */
     uint64_t *(*counter)(uint64_t address, const uint8_t *bytes, unsigned length_bytes);
 };

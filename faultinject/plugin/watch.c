@@ -83,8 +83,7 @@ void watch_instructions(struct experiment_record *record, bool (*visit)(const st
 
 static bool settle(enum activation activation)
 {
-    watch.record->activation = activation;
-    watch.record->activation_rip = machine_register(REGISTER_RIP);
+    results_activation(watch.record, activation);
     return true;
 }
 
@@ -134,15 +133,13 @@ void watch_register(struct experiment_record *record, unsigned number, unsigned 
     watch.number = number;
     watch.mask = 1ull << bit;
     if (number == REGISTER_RIP) {
-        record->activation = ACTIVATION_USED;
-        record->activation_rip = record->rip;
+        results_activation(record, ACTIVATION_USED);
     } else if (number != FAULT_REGISTER_FLAGS) {
         watch_instructions(record, visit_for_register);
     } else if (watch.mask & FLAGS_IN_FORCE) {
-        record->activation = ACTIVATION_USED;
-        record->activation_rip = record->rip;
+        results_activation(record, ACTIVATION_USED);
     } else if (watch.mask & FLAG_RF) {
-        record->activation = ACTIVATION_REPLACED;
+        results_activation(record, ACTIVATION_REPLACED);
     } else {
         watch_instructions(record, visit_for_flag);
     }

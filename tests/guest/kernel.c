@@ -104,6 +104,11 @@ __attribute__((noinline, noipa, noreturn)) void machine_exit(uint64_t code, uint
     }
 }
 
+__attribute__((noinline, noipa)) void trace_begin(void)
+{
+    __asm__ volatile("" : : : "memory");
+}
+
 __attribute__((noinline, noipa)) void trace_recovery_complete(const struct recovery_record *complete)
 {
     __asm__ volatile("" : : "r"(complete) : "memory");
@@ -192,6 +197,7 @@ static void service_failed(struct frame *frame, uint32_t cause, uint64_t address
 {
     struct observed_service *observed = &observed_services[current + 1];
 
+    trace_begin();
     if (tracing) {
         record.flags = TRACE_SUPERSEDED;
         trace_recovery_complete(&record);

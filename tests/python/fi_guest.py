@@ -24,7 +24,7 @@ from faultinject.system import Service, System  # noqa: E402
 from faultinject.workload import Workload  # noqa: E402
 
 BUILD = ROOT / "build" / "tests" / "fi" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
-SERVICES = (Service("fs", 0x5000000, 0x6000000), Service("rng", 0x6000000, 0x7000000))
+BASES = {"fs": 0x5000000, "rng": 0x6000000}
 CLIENTS = {1: "alpha", 2: "beta"}
 AREAS = (("alpha", 0), ("beta", 128))
 DISK_BYTES = 1 << 20
@@ -48,7 +48,12 @@ def workbench(directory: Path) -> Workbench:
     disk = directory / "raw.img"
     disk.write_bytes(bytes(DISK_BYTES))
     workload = Workload("guest", "guest\n", {}, disk, clients=CLIENTS)
-    made = campaign.prepare(System.load(kernel, SERVICES), Qemu.find(), workload, directory, 64)
+    with kernel.open("rb") as file:
+        symbols = ELFFile(file).get_section_by_name(".symtab")
+        services = tuple(Service(name, base, base + 0x1000000,
+                                 symbols.get_symbol_by_name(f"{name}_reply")[0]["st_value"])
+                         for name, base in BASES.items())
+    made = campaign.prepare(System.load(kernel, services), Qemu.find(), workload, directory, 64)
     made.plugin = plugin
     return made
 

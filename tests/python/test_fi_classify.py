@@ -8,7 +8,7 @@ from dataclasses import replace
 import fi_guest  # noqa: F401
 import pytest
 
-from faultinject.classify import Outcome, classify
+from faultinject.classify import Outcome, affected_others, classify
 from faultinject.oracle import ClientReport, DiskVerdict, Observation, audit_differences, client_reports
 from faultinject.records import Activation, End, Experiment
 
@@ -79,6 +79,22 @@ def test_caught_means_that_an_incarnation_ended() -> None:
     assert classify(replace(RUN, recovery_count=2), SAME, GOLDEN).caught
     assert classify(replace(RUN, code=2), None, GOLDEN).caught
     assert not classify(RUN, clients(alpha=ClientReport(10, 0, "cc")), GOLDEN).caught
+
+
+def test_the_blast_radius_counts_whoever_saw_anything_but_the_client_that_was_served() -> None:
+    wrong = {"alpha": FAILED, "beta": ClientReport(20, 0, "cc")}
+    assert affected_others(GOLDEN.clients, GOLDEN.clients, "alpha") == ()
+    assert affected_others(wrong, GOLDEN.clients, "alpha") == ("beta",)
+    assert affected_others(wrong, GOLDEN.clients, "") == ("alpha", "beta")
+    assert affected_others({}, GOLDEN.clients, "beta") == ("alpha",)
+
+
+def test_detection_is_counted_from_activation() -> None:
+    run = replace(RUN, injected_at_ns=100, activated_at_ns=150, detected_at_ns=190, calls_at_activation=2,
+                  calls_at_detection=5)
+    assert (run.detection_latency_ns, run.calls_undetected) == (40, 3)
+    assert replace(run, activated_at_ns=0).detection_latency_ns == 90
+    assert replace(run, detected_at_ns=0).detection_latency_ns is None
 
 
 @pytest.mark.parametrize("end", [End.NONE, End.WALL, End.CHILD_DIED, End.MISSED])

@@ -129,7 +129,11 @@ def test_models_do_what_they_say(bench: Workbench, golden: Golden) -> None:
         assert experiment.recoveries[0].cause == cause
         assert experiment.recoveries[0].latency_ns > 0
         assert experiment.end is End.VERDICT and experiment.code == 0
+        assert stretch_of_fs(golden).start_ns < experiment.activated_at_ns < experiment.detected_at_ns
+        assert 0 <= experiment.recoveries[0].t_fault - experiment.detected_at_ns < 100
+        assert experiment.calls_undetected == 0
     assert kill.recoveries[0].fault_rip == 0x5123_0000_0000
+    assert kill.detection_latency_ns < 100 < 1_000_000 < hang.detection_latency_ns
     assert abort.recoveries[0].fault_address == abort.address
     assert abort.recoveries[0].fault_rip == abort.activation_rip
 

@@ -26,9 +26,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Counter[Outc
         standard.make_disk(directory / "disk.img")
         bench = campaign.prepare(System.perdure(), Qemu.find(), standard.workload(directory / "disk.img"), directory, 64)
         bench.append = standard.boot_option(mode)
-        request = campaign.Request("fs", parse_models("kill"), KILLS, 3, 2)
+        request = campaign.Request(("fs",), parse_models("kill"), KILLS, 3, 2)
         report = campaign.run(bench, request, directory, lambda progress: None)
-        found[mode] = Counter(finding.judgement.outcome for finding in report.findings)
+        found[mode] = Counter({Outcome(name): count for name, count in report.summary["outcomes"].items() if count})
     return found
 
 
