@@ -2,7 +2,8 @@
 """The campaign that `perdure campaign` runs: five clients on an ext2 disk, each in a directory of its own.
 
 reader checks files that are on the disk from the start; writer, renamer and directories change theirs; numbers draws
-from the random number service. All of it is made here from fixed numbers: the same on every host.
+from the random number service. A campaign against a service that none of them uses has clients for it besides. All of it
+is made here from fixed numbers: the same on every host.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ FILE_SIZES = (0, 1, 700, 1024, 5000, 12288, 13000, 40000, 90001)
 CLIENTS = {"alpha": ("writer", 60), "beta": ("renamer", 60), "gamma": ("directories", 60),
            "delta": ("reader", 60), "epsilon": ("numbers", 30)}
 
+#: Clients besides those, in campaigns against a service that they do not use.
+MORE_CLIENTS = {"timer": {"zeta": ("alarms", 160), "eta": ("alarms", 160)}}
+
 
 def reader_files() -> list[tuple[str, bytes]]:
     """The reader's files and the list of their checksums."""
@@ -48,14 +52,18 @@ def make_disk(image: Path) -> None:
     add_files(image, reader_files())
 
 
-def workload(disk: Path) -> Workload:
-    """The session."""
+def workload(disk: Path, services: tuple[str, ...]) -> Workload:
+    """The session of a campaign against these services."""
     program = BUILD / "programs" / "workload"
     if not program.exists():
         raise SetupError(f"{program} is missing", "build it: make")
+    clients = dict(CLIENTS)
+    for service, more in MORE_CLIENTS.items():
+        if service in services or campaign.ALL in services:
+            clients |= more
     session = "".join(session_line("workload", [name, variant, "-n", str(operations), "-s", str(number + 1)])
-                      for number, (name, (variant, operations)) in enumerate(CLIENTS.items()))
-    return Workload("five clients", session, {"workload": program}, disk)
+                      for number, (name, (variant, operations)) in enumerate(clients.items()))
+    return Workload(f"{len(clients)} clients", session, {"workload": program}, disk)
 
 
 def boot_option(recovery: str) -> str:
@@ -91,7 +99,7 @@ def run_campaign(request: campaign.Request, place: Place, memory_mib: int, conso
     with campaign.locked(directory):
         disk = directory / "disk.img"
         make_disk(disk)
-        system, qemu, load = System.perdure(), Qemu.find(), workload(disk)
+        system, qemu, load = System.perdure(), Qemu.find(), workload(disk, request.services)
         for service in request.services:
             if service != campaign.ALL:
                 system.service(service)

@@ -24,7 +24,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Counter[Outc
     for mode in ("none", "restart", "ssr", "full"):
         directory: Path = tmp_path_factory.mktemp(mode)
         standard.make_disk(directory / "disk.img")
-        bench = campaign.prepare(System.perdure(), Qemu.find(), standard.workload(directory / "disk.img"), directory, 64)
+        load = standard.workload(directory / "disk.img", ("fs",))
+        bench = campaign.prepare(System.perdure(), Qemu.find(), load, directory, 64)
         bench.append = standard.boot_option(mode)
         request = campaign.Request(("fs",), parse_models("kill"), KILLS, 3, 2)
         report = campaign.run(bench, request, directory, lambda progress: None)

@@ -13,19 +13,42 @@
 #include <abi/echo.h>
 #include <abi/fs.h>
 #include <abi/rng.h>
+#include <abi/timer.h>
+#include <perdure/boot.h>
 
 #define ABOVE_MONITOR 31 /* the monitor does not run before the strike is over */
 #define BELOW_MONITOR \
     25 /* the monitor has restarted a service before the next blow, but the service has not run yet */
-#define BARRAGE 20 /* more blows in a row than any rule allows faults */
+#define MILLISECOND_NS 1000000u
+#define HOUR_NS        3600000000000
+#define ALARM_SHORT    3
+#define ALARM_DISTANT  31 /* an hour after power-on */
+#define BARRAGE        20 /* more blows in a row than any rule allows faults */
 
 static const uint32_t all_services[] = {SERVICE_NUMBER_CONSOLE, SERVICE_NUMBER_BLK,  SERVICE_NUMBER_FS,
-                                        SERVICE_NUMBER_RNG,     SERVICE_NUMBER_ECHO, SERVICE_NUMBER_ECHO0};
+                                        SERVICE_NUMBER_RNG,     SERVICE_NUMBER_ECHO, SERVICE_NUMBER_ECHO0,
+                                        SERVICE_NUMBER_TIMER};
 #define SERVICES (sizeof all_services / sizeof all_services[0])
 
 static struct client clients[SERVICES];
 static int64_t touches;
 static uint64_t stream[2];
+
+/* A wait of a millisecond ends, and not before it is over; an alarm that was set before all this is still set. */
+static void alarm_works(const char *when)
+{
+    uint64_t before_ns = pd_now_ns();
+    struct pd_call call = {.word = {ALARM_SHORT, MILLISECOND_NS, 0, TIMER_RELATIVE}};
+
+    expect(pd_invoke(clients[6].slot, TIMER_SET, &call), PD_OK, when);
+    client_expect(&clients[6], TIMER_WAIT, 1u << ALARM_SHORT | 1u << ALARM_DISTANT, 0, ALARM_SHORT, when);
+    if (pd_now_ns() < before_ns + MILLISECOND_NS) {
+        wrong("%s: an alarm came %llu ns early", when,
+              (unsigned long long)(before_ns + MILLISECOND_NS - pd_now_ns()));
+    }
+    expect(client_call(&clients[6], TIMER_GET, ALARM_DISTANT, 0, &call), PD_OK, when);
+    expect((int64_t)(call.word[1] + pd_now_ns()) / HOUR_NS, 1, when);
+}
 
 /* Every service does its work, and goes on where it was. */
 static void all_work(const char *when)
@@ -40,6 +63,7 @@ static void all_work(const char *when)
     expect(status, PD_OK, when);
     client_expect(&clients[4], ECHO_TOUCH, 64, 0, ++touches, when);
     client_expect(&clients[5], ECHO_NULL, 0, 0, 0, when);
+    alarm_works(when);
     /* xoshiro256** seeded with 1, the first and the second number of each pair of streams, taken in turn. */
     for (unsigned index = 0; index < 2; index++) {
         client_expect(&clients[3], RNG_SEED, 1 + index, 0, 0, when);
@@ -55,10 +79,14 @@ static void all_work(const char *when)
 
 static void begin(void)
 {
+    struct pd_call call;
+
     for (unsigned index = 0; index < SERVICES; index++) {
         clients[index] = client_bind(all_services[index]);
     }
     touches = 0;
+    call = (struct pd_call){.word = {ALARM_DISTANT, HOUR_NS, 0, TIMER_ABSOLUTE}};
+    expect(pd_invoke(clients[6].slot, TIMER_SET, &call), PD_OK, "setting the alarm");
     all_work("before");
 }
 

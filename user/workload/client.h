@@ -9,6 +9,7 @@
  *     renamer      renames, links and deletes
  *     directories  makes, lists and removes directories
  *     numbers      draws from its stream of random numbers
+ *     alarms       sets alarms and waits for them
  *
  * At its end a client prints
  *     client NAME operations=N errors=N digest=HEX
@@ -46,6 +47,7 @@ enum operation {
     OP_LIST,
     OP_NUMBERS,
     OP_CHECK,
+    OP_ALARM,
 };
 
 struct client {
@@ -89,5 +91,6 @@ int variant_writer(struct client *client);
 int variant_renamer(struct client *client);
 int variant_directories(struct client *client);
 int variant_numbers(struct client *client);
+int variant_alarms(struct client *client);
 
 #endif
