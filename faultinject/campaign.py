@@ -22,16 +22,17 @@ from typing import Protocol
 from faultinject import engine, schema, summary
 from faultinject.classify import Outcome
 from faultinject.errors import InjectorError, UsageError
-from faultinject.finding import Judges
+from faultinject.finding import Finding, Judges
 from faultinject.golden import Golden, Workbench, run_golden
 from faultinject.machine import Qemu
 from faultinject.models import Model
 from faultinject.oracle import DiskOracle, DiskVerdict
-from faultinject.plan import Environment, Execution, Fault, Shard, Space, make_space
-from faultinject.records import Experiment
+from faultinject.plan import Environment, Execution, Fault, Planned, Shard, Space, make_space
+from faultinject.records import Experiment, Stretch
 from faultinject.store import Part, Store
 from faultinject.symbols import keep
 from faultinject.system import System, file_sha256
+from faultinject.trace import Tracer
 from faultinject.workload import Workload
 
 #: Stands for every service that the workload uses.
@@ -53,12 +54,14 @@ class Request:
     seed: int
     jobs: int
     shard: Shard = Shard()
+    #: Faults that are known to be equal are run once, and those that are known to have no effect not at all.
+    prune: bool = True
 
     @property
     def part(self) -> Part:
         """What is drawn, before anything was."""
-        return Part(self.seed, self.services, tuple(model.name for model in self.models), "none",
-                    shards=() if self.shard.of == 1 else (self.shard,))
+        return Part(self.seed, self.services, tuple(model.name for model in self.models),
+                    "def/use" if self.prune else "none", shards=() if self.shard.of == 1 else (self.shard,))
 
 
 @dataclass
@@ -175,9 +178,11 @@ def run(workbench: Workbench, request: Request, directory: Path, show: Show,
     executions = targets(workbench.system, golden, request.services)
     judges = Judges(workbench, golden, executions, oracle)
     facts = _facts(workbench, golden, executions, judges)
-    space = make_space(executions, request.models, request.seed, environment_of(facts))
+    space = make_space(executions, request.models, request.seed, environment_of(facts),
+                       Tracer(workbench, golden, executions) if request.prune else None)
     with open_store(directory / DATABASE, facts, request, space) as store:
-        worker = Campaign(store, space, request, LocalRunner(workbench, golden, judges, request.jobs), show)
+        runner = LocalRunner(workbench, golden, judges, request.jobs)
+        worker = Campaign(store, space, request, runner, judges.overwritten, show)
         worker.run()
         found = summary.write(store, directory / SUMMARY)
     shutil.rmtree(workbench.directory, ignore_errors=True)
@@ -275,8 +280,10 @@ def open_store(path: Path, facts: dict[str, object], request: Request, space: Sp
 class Campaign:
     """Plans batch after batch, has the experiments run, and writes what comes."""
 
-    def __init__(self, store: Store, space: Space, request: Request, runner: Runner, show: Show) -> None:
+    def __init__(self, store: Store, space: Space, request: Request, runner: Runner,
+                 overwritten: Callable[[Planned, Stretch], Finding], show: Show) -> None:
         self._store, self._space, self._request, self._runner, self._show = store, space, request, runner, show
+        self._overwritten = overwritten
         self._waiting: list[schema.Record] = []
         self._waiting_since = 0.0
         self.progress = Progress(self._mine(request.count))
@@ -307,7 +314,9 @@ class Campaign:
         self._show(self.progress)
 
     def _plan(self, first: int, end: int) -> None:
-        self._store.plan(self._space.draws(first, end, self._request.shard), end)
+        planned = self._space.draws(first, end, self._request.shard)
+        known = [schema.record(self._overwritten(one, self._space.stretch(one.fault))) for one in planned if one.dead]
+        self._store.plan(planned, end, known)
 
     def _work_off(self) -> None:
         """Runs all that is planned and has no result."""

@@ -90,6 +90,8 @@ def cc(arguments: tuple[str, ...]) -> None:
               "to the services and models in turn.")
 @click.option("--seed", type=int, default=1, show_default=True, help="From which all faults are drawn.")
 @click.option("--shard", default="0/1", metavar="I/N", help="Only part I (from 0) of N; `perdure merge` joins them.")
+@click.option("--prune/--no-prune", default=True, show_default=True, help="Run equal register faults once, and those "
+              "that are overwritten before they are read not at all; the figures are the same.")
 @click.option("--out", "directory", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="For campaign.sqlite and summary.json. Default: build/campaign, where another campaign is replaced.")
 @click.option("--resume", is_flag=True, help="Go on with the campaign in DIR; an error if there is none.")
@@ -101,8 +103,8 @@ def cc(arguments: tuple[str, ...]) -> None:
 @click.option("--recovery", type=click.Choice(["none", "restart", "ssr", "full"]), default="full", show_default=True,
               help="How much of recovery is in force: none (a service that fails stays down), restart (it starts without "
               "state), ssr (it is rebuilt, but the call in flight fails), full (and the call runs again).")
-def campaign(service: str, model: str, count: int, seed: int, shard: str, directory: Path | None, resume: bool,
-             replace: bool, jobs: int, mem: int, recovery: str) -> None:
+def campaign(service: str, model: str, count: int, seed: int, shard: str, prune: bool, directory: Path | None,
+             resume: bool, replace: bool, jobs: int, mem: int, recovery: str) -> None:
     """Inject faults into services while programs use them, and count what came of them.
 
     The same arguments give the same results, byte for byte, on any machine with this version of QEMU. A campaign that
@@ -113,7 +115,8 @@ def campaign(service: str, model: str, count: int, seed: int, shard: str, direct
     from faultinject.models import parse_models
     from faultinject.plan import Shard
 
-    request = Request(standard.parse_services(service), parse_models(model), count, seed, jobs, Shard.parse(shard))
+    request = Request(standard.parse_services(service), parse_models(model), count, seed, jobs, Shard.parse(shard),
+                      prune)
     place = standard.Place(directory or BUILD / "campaign", replace or directory is None, resume)
     standard.run_campaign(request, place, mem, table.make_console(), recovery)
 

@@ -15,8 +15,8 @@ from faultinject.classify import Judgement, Outcome, affected_others, classify, 
 from faultinject.errors import EngineError
 from faultinject.golden import Golden, ImageJudge, Workbench, learn_clients, observe
 from faultinject.oracle import DiskOracle, DiskVerdict, Ext2Oracle, client_reports
-from faultinject.plan import Fault
-from faultinject.records import Experiment
+from faultinject.plan import Fault, Planned
+from faultinject.records import Activation, Experiment, Stretch
 from faultinject.symbols import Symbolizer
 
 
@@ -33,6 +33,8 @@ class Finding:
     function: str = ""
     #: Other clients that saw anything of it.
     affected: tuple[str, ...] = ()
+    #: False: the result is known from the golden run.
+    run: bool = True
 
 
 def make_judge(workbench: Workbench, golden: Golden, oracle: DiskOracle | None) -> ImageJudge:
@@ -89,3 +91,20 @@ class Judges:
             raise EngineError(f"the control experiment at {fault.time_ns} ns differs from the golden run",
                               "runs are not repeatable with this QEMU: use another build, and say which one failed")
         return finding
+
+    def overwritten(self, planned: Planned, stretch: Stretch) -> Finding:
+        """What a run would come to in which the faulty value is replaced before anything has read it: the golden run.
+        What only a run could say (the value, what was written after the fault) is left empty."""
+        fault, place = planned.fault, planned.dead
+        if place is None:
+            raise ValueError(f"experiment {fault.index} must be run")
+        golden = self._golden[fault.service]
+        experiment = replace(
+            golden.experiment, injected_at_ns=fault.time_ns, rip=place.address, privilege=3, stage=stretch.stage,
+            serving_binding=stretch.serving_binding, incarnation=stretch.incarnation, address=fault.change.a,
+            activation=Activation.REPLACED, watched_instructions=1, activation_rip=place.address,
+            activated_at_ns=fault.time_ns,
+            output_tails=(b"", b"", b""))
+        served = golden.clients.get(stretch.serving_binding, "")
+        judgement = classify(experiment, replace(golden.observation, served=served), golden.observation)
+        return Finding(fault, experiment, judgement, served, self._symbolizer.function(place.address), run=False)

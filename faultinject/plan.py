@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from faultinject.draw import Draw
@@ -103,6 +103,24 @@ class Shard:
         return cls(int(index), int(of))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a class of equal faults is represented (faultinject/trace.py)."""
+
+    #: The fault before this instruction of the service stands for all of the class.
+    instruction: int
+    #: Of how many instructions the class is.
+    size: int
+    #: The faulty value is replaced there before anything has read it.
+    dead: bool
+    #: Of that instruction.
+    address: int
+
+
+#: The class of a fault by service, instruction and change; None where a fault is by itself.
+Classify = Callable[[str, int, Change], Place | None]
+
+
 @dataclass
 class Planned:
     """An experiment to be run, and how many draws it stands for."""
@@ -112,6 +130,8 @@ class Planned:
     weight: int = 1
     #: How many instructions of the raw space are known to give the same result with the same change.
     class_size: int = 1
+    #: It needs no run: the faulty value is replaced there without having been read.
+    dead: Place | None = None
 
 
 class Space:
@@ -120,24 +140,35 @@ class Space:
     Draws are dealt out to the strata in turn: draw `n` is draw `n // len(strata)` from stratum `n % len(strata)`.
     """
 
-    def __init__(self, strata: Sequence[Stratum], seed: int, environment: Environment) -> None:
+    def __init__(self, strata: Sequence[Stratum], seed: int, environment: Environment,
+                 classes: Classify | None = None) -> None:
         if not strata:
             raise UsageError("a campaign needs a service and a fault model")
+        self._classes = classes
         self.strata = tuple(strata)
         self._seed = seed
         self._environment = environment
 
     def draw(self, number: int) -> Planned:
-        """Draw `number`: uniform over its stratum, with replacement."""
+        """Draw `number`, uniform over its stratum, with replacement; then the fault that stands for the draw's class."""
         stratum = self.strata[number % len(self.strata)]
         service, model = stratum.service, stratum.model
         source = Draw("fault", self._seed, service, model.name, number // len(self.strata))
         instruction = source.below(stratum.execution.instructions)
         change = model.draw(source)
+        place = self._classes(service, instruction, change) if self._classes else None
+        if place:
+            instruction = place.instruction
         time_ns, _ = stratum.execution.locate(instruction)
         identity = self._environment.fault_id(model.name, service, instruction, change)
-        return Planned(Fault(number, identity, model.name, service, instruction, time_ns, change),
-                       model.describe(change))
+        fault = Fault(number, identity, model.name, service, instruction, time_ns, change)
+        return Planned(fault, model.describe(change), class_size=place.size if place else 1,
+                       dead=place if place and place.dead else None)
+
+    def stretch(self, fault: Fault) -> Stretch:
+        """In which a fault is put in."""
+        execution, = {stratum.execution for stratum in self.strata if stratum.service == fault.service}
+        return execution.locate(fault.instruction)[1]
 
     def draws(self, first: int, end: int, shard: Shard = Shard()) -> list[Planned]:
         """The draws `first` to `end` - 1 that belong to a shard; equal ones are one, with the first's number."""
@@ -152,11 +183,11 @@ class Space:
 
 
 def make_space(executions: Mapping[str, Execution], models: Sequence[Model], seed: int,
-               environment: Environment) -> Space:
+               environment: Environment, classes: Classify | None = None) -> Space:
     """Every model in every service, a service's models next to each other."""
     for service, execution in executions.items():
         if execution.instructions == 0:
             raise MachineError(f"{service} executes nothing in the golden run",
                                "choose another service, or a workload that uses it")
     return Space([Stratum(service, model, execution) for service, execution in executions.items() for model in models],
-                 seed, environment)
+                 seed, environment, classes)

@@ -31,6 +31,8 @@ COMPARED = ("outcome", "reason", "activated", "manifested", "caught", "activatio
             "after_value", "end", "code", "detail", "ended_at_ns", "recoveries", "disk_hash", "log_tail",
             "console_tail", "error_tail", "activated_at_ns", "detected_at_ns", "detection_latency_ns", "calls_undetected",
             "affected_others", "affected")
+#: Those that only a run can say: empty where the campaign knew the result without one.
+RUN_ONLY = ("before_value", "after_value", "log_tail", "console_tail", "error_tail", "calls_undetected")
 
 
 @dataclass
@@ -125,7 +127,7 @@ def _differences(finding: Finding, recorded: Recorded) -> dict[str, tuple[object
     made = schema.record(finding)
     again = dict(zip((column.name for column in schema.RESULT), made.result, strict=True))
     differing = {column: (recorded.row[column], again[column]) for column in COMPARED
-                 if recorded.row[column] != again[column]}
+                 if recorded.row[column] != again[column] and (recorded.row["run"] or column not in RUN_ONLY)}
     if list(made.recoveries) != [tuple(recovery) for recovery in recorded.recoveries]:
         differing["recovery records"] = (len(recorded.recoveries), len(made.recoveries))
     return differing

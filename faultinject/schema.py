@@ -60,6 +60,7 @@ FAULT: tuple[Column, ...] = (
 #: What came of it. 64-bit values are texts: SQLite's integers are signed.
 RESULT: tuple[Column, ...] = (
     Column("number", "INTEGER PRIMARY KEY REFERENCES fault (number)", lambda f: f.fault.index),
+    Column("run", "INTEGER NOT NULL", lambda f: int(f.run)),
     Column("outcome", "TEXT NOT NULL", lambda f: f.judgement.outcome.value),
     Column("reason", "TEXT NOT NULL", lambda f: f.judgement.reason),
     Column("activated", "INTEGER NOT NULL", lambda f: int(f.judgement.activated)),
@@ -74,8 +75,8 @@ RESULT: tuple[Column, ...] = (
     Column("served", "TEXT NOT NULL", lambda f: f.served),
     Column("serving_binding", "INTEGER NOT NULL", lambda f: f.experiment.serving_binding),
     Column("address", "TEXT NOT NULL", lambda f: hex(f.experiment.address)),
-    Column("before_value", "TEXT NOT NULL", lambda f: hex(f.experiment.before)),
-    Column("after_value", "TEXT NOT NULL", lambda f: hex(f.experiment.after)),
+    Column("before_value", "TEXT NOT NULL", lambda f: hex(f.experiment.before) if f.run else ""),
+    Column("after_value", "TEXT NOT NULL", lambda f: hex(f.experiment.after) if f.run else ""),
     Column("end", "TEXT NOT NULL", lambda f: f.experiment.end.name.lower()),
     Column("code", "INTEGER NOT NULL", lambda f: f.experiment.code),
     Column("detail", "TEXT NOT NULL", lambda f: hex(f.experiment.detail)),

@@ -242,9 +242,11 @@ class Store:
     # Reading: results
 
     def tally(self) -> list[sqlite3.Row]:
-        """service, model, outcome, experiments, draws, activated, manifested, caught: one row for each combination that
-        occurs. All but `experiments` count draws, and so are what estimates are made from."""
-        return self.rows("SELECT service, model, outcome, count(*) AS experiments, sum(weight) AS draws, "
+        """service, model, outcome, experiments, run, draws, activated, manifested, caught: one row for each combination that
+        occurs. `run` are the experiments that needed a run; the others but `experiments` count
+        draws, and so are what estimates are made from."""
+        return self.rows("SELECT service, model, outcome, count(*) AS experiments, sum(run) AS run, "
+                         "sum(weight) AS draws, "
                          "sum(weight * activated) AS activated, sum(weight * manifested) AS manifested, "
                          "sum(weight * caught) AS caught FROM experiment "
                          "GROUP BY service, model, outcome ORDER BY service, model, outcome")

@@ -102,7 +102,7 @@ def summarise(store: Store) -> dict[str, object]:
     models = _model_order({row["model"] for row in store.strata()})
     measured = {(row["service"], row["model"]): _distributions(store, row["service"], row["model"])
                 for row in store.strata()}
-    experiments = sum(row["experiments"] for row in tally)
+    experiments, run = (sum(row[column] for row in tally) for column in ("experiments", "run"))
     silent: Counter[str] = Counter()
     for row in store.each("SELECT function, sum(weight) AS draws FROM experiment WHERE outcome = ? GROUP BY function",
                           (Outcome.SILENT.value,)):
@@ -111,7 +111,8 @@ def summarise(store: Store) -> dict[str, object]:
               "shards": [f"{shard.index}/{shard.of}" for shard in part.shards], "pruning": part.pruning}
              for part in store.parts()]
     return {"format": FORMAT, **_section(tally, measured),
-            "experiments": experiments,
+            "experiments": run,
+            "known_without_run": experiments - run,
             "silent_by_function": dict(sorted(silent.items())),
             "by_service": {service: _section(tally, measured, service=service) for service in services},
             "by_model": {model: _section(tally, measured, model=model) for model in models},

@@ -188,10 +188,12 @@ def print_summary(console: Console, summary: Mapping[str, Any], database: Path) 
 def print_report(console: Console, report: Report) -> None:
     """The result of a campaign that has just ended."""
     print_summary(console, report.summary, report.database)
-    draws, known = report.summary["injected"], report.summary["experiments"] - report.run
-    console.print(f"{draws} faults drawn, {report.run} experiments in {report.seconds:.1f} s "
+    summary = report.summary
+    done_before = summary["experiments"] - report.run
+    console.print(f"{summary['injected']} faults drawn: {report.run} experiments in {report.seconds:.1f} s "
                   f"({report.run / max(report.seconds, 1e-9):.0f}/s)" +
-                  (f", {known} results known without" if known else "") + f"; {report.database}, summary.json",
+                  (f", {done_before} were done before" if done_before else "") +
+                  f", {summary['known_without_run']} known by the golden run's trace\n{report.database}, summary.json",
                   highlight=False)
 
 

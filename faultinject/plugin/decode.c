@@ -228,6 +228,15 @@ bool instruction_decode(const uint8_t *bytes, size_t available, struct instructi
     return instruction->known;
 }
 
+void instruction_add_call_arguments(struct instruction *instruction)
+{
+    static const uint8_t arguments[] = {RAX, RDI, RSI, RDX, R10, R8, R9};
+
+    for (unsigned i = 0; i < sizeof(arguments); i++) {
+        instruction->read[arguments[i]] = ~0ull;
+    }
+}
+
 const char *register_name(unsigned number)
 {
     static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8",

@@ -49,6 +49,9 @@ struct instruction {
  */
 bool instruction_decode(const uint8_t *bytes, size_t available, struct instruction *instruction);
 
+/* Adds what a system call reads: the registers in which its arguments are. Results come back in them; RCX and R11 carry nothing. */
+void instruction_add_call_arguments(struct instruction *instruction);
+
 /* Name of a register in the order of the enumeration, of REGISTER_RIP too; for messages. */
 const char *register_name(unsigned number);
 

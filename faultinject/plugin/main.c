@@ -149,6 +149,9 @@ static const struct stop_handlers *mode_start(void)
                    ? &golden_handlers
                    : NULL;
     }
+    if (strcmp(mode, "trace") == 0) {
+        return trace_configure(options.events) ? &trace_handlers : NULL;
+    }
     if (strcmp(mode, "fork") == 0) {
         return start_experiments(false) ? &experiment_handlers : NULL;
     }
@@ -166,7 +169,7 @@ static const struct stop_handlers *mode_start(void)
     if (strcmp(mode, "debug") == 0) {
         return options.plan && plan_read(options.plan) && debug_configure(options.events) ? &debug_handlers : NULL;
     }
-    fprintf(stderr, "fault injection: mode \"%s\" is not known (golden, fork, single, crash, count, debug)\n", mode);
+    fprintf(stderr, "fault injection: mode \"%s\" is not known (golden, trace, fork, single, crash, count, debug)\n", mode);
     return NULL;
 }
 

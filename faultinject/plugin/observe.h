@@ -2,6 +2,7 @@
 /*
  * Modes that run the machine once, without experiments:
  *   golden  when each service executes (the timeline from which faults are sampled), the outcome, recoveries, the disk
+ *   trace   which instructions of the services are executed, one by one, and what they read and replace
  *   crash   kills a service again and again, and reports crashes and recoveries
  *   count   privileged operations between the marks that a benchmark sets
  *   debug   one experiment, stopped for a debugger where its fault is due
@@ -45,6 +46,9 @@ struct timeline_stretch {
 extern const struct stop_handlers golden_handlers;
 /* `limit_ns`: virtual time at which the run is ended, 0 for never. The results file has one record, for this run. */
 bool golden_configure(const char *timeline_path, int64_t limit_ns);
+
+extern const struct stop_handlers trace_handlers;
+bool trace_configure(const char *path);
 
 extern const struct stop_handlers crash_handlers;
 /* `service` SERVICE_NONE: nothing is killed. `every`: mean distance in instructions, at least 1. */

@@ -177,6 +177,12 @@ static void count_up(unsigned cpu_index, void *counter)
     ++*(uint64_t *)counter;
 }
 
+static void instruction_executes(unsigned cpu_index, void *number)
+{
+    (void)cpu_index;
+    handlers->executes((uint32_t)(uintptr_t)number);
+}
+
 static enum hook hook_at(uint64_t address)
 {
     const struct {
@@ -237,6 +243,12 @@ static void instrument_instruction(struct qemu_plugin_insn *instruction)
         counter = service_reply_counter(qemu.qemu_plugin_insn_vaddr(instruction));
     } else if (handlers->counter) {
         counter = handlers->counter(qemu.qemu_plugin_insn_vaddr(instruction), bytes, (unsigned)length_bytes);
+    }
+    if (handlers->number && service_of_address(qemu.qemu_plugin_insn_vaddr(instruction)) != SERVICE_NONE) {
+        uint32_t number = handlers->number(qemu.qemu_plugin_insn_vaddr(instruction), bytes, (unsigned)length_bytes);
+
+        qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, instruction_executes, CALLBACK_NO_REGISTERS,
+                                                    (void *)(uintptr_t)number);
     }
     if (counter) {
         qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, count_up, CALLBACK_NO_REGISTERS, counter);

@@ -36,6 +36,12 @@ struct stop_handlers {
     bool counts_replies;
     /* For each instruction that is translated: an address to be counted up whenever it executes, or NULL. Optional. */
     uint64_t *(*counter)(uint64_t address, const uint8_t *bytes, unsigned length_bytes);
+    /*
+     * For each instruction of a service that is translated: a number by which `executes` is told of it, each time it is
+     * about to execute. Optional, both or none.
+     */
+    uint32_t (*number)(uint64_t address, const uint8_t *bytes, unsigned length_bytes);
+    void (*executes)(uint32_t number);
 };
 
 /* Addresses of the kernel functions that are hooked; 0 where there is none. */

@@ -87,16 +87,6 @@ static bool settle(enum activation activation)
     return true;
 }
 
-/* Arguments go to the kernel in these registers; results come back in them, in RCX and R11 nothing does. */
-static void note_system_call(struct instruction *instruction)
-{
-    static const uint8_t arguments[] = {RAX, RDI, RSI, RDX, R10, R8, R9};
-
-    for (unsigned i = 0; i < sizeof(arguments); i++) {
-        instruction->read[arguments[i]] = ~0ull;
-    }
-}
-
 static bool visit_for_register(const struct instruction *decoded)
 {
     struct instruction instruction = *decoded;
@@ -105,7 +95,7 @@ static bool visit_for_register(const struct instruction *decoded)
         return settle(ACTIVATION_USED);
     }
     if (instruction.system_call) {
-        note_system_call(&instruction);
+        instruction_add_call_arguments(&instruction);
     }
     if (instruction.read[watch.number] & watch.mask) {
         return settle(ACTIVATION_USED);

@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import fi_guest  # noqa: F401  (makes the packages importable)
@@ -17,9 +18,9 @@ import fi_guest  # noqa: F401  (makes the packages importable)
 from faultinject import campaign, schema, summary
 from faultinject.classify import MANIFESTED, Judgement, Outcome
 from faultinject.finding import Finding
-from faultinject.models import parse_models
+from faultinject.models import Change, parse_models
 from faultinject.oracle import DiskVerdict
-from faultinject.plan import Execution, Fault, Shard, make_space
+from faultinject.plan import Execution, Fault, Place, Planned, Shard, make_space
 from faultinject.records import Activation, End, Experiment, Recovery, Stretch
 
 IDENTITY = {"system_sha256": "aa", "disk_sha256": "bb", "workload_sha256": "cc", "qemu": "7.2.0", "memory_mib": 64,
@@ -46,6 +47,21 @@ def finding(fault: Fault) -> Finding:
         recoveries, (0, 0, 0), (b"log\n" * 5, f"client alpha {fault.id}\n".encode(), b""), 2, 0, 0)
     return Finding(fault, experiment, Judgement(outcome, True, outcome in MANIFESTED, bool(recoveries), "made up"),
                    "alpha", f"function_{fault.instruction % 7}")
+
+
+def classes(service: str, instruction: int, change: Change) -> Place | None:
+    """Instructions are equal by fours to a register fault; one bit in four is dead."""
+    if change.kind != "register":
+        return None
+    last = min(instruction | 3, INSTRUCTIONS[service] - 1)
+    return Place(last, 4, change.b % 4 == 0, 0x5000000 + last)
+
+
+def overwritten(planned: Planned, _: Stretch) -> Finding:
+    """What needs no run."""
+    experiment = replace(finding(planned.fault).experiment, recovery_count=0, recoveries=())
+    judgement = Judgement(Outcome.OVERWRITTEN, False, False, False, "made up")
+    return Finding(planned.fault, experiment, judgement, "alpha", "function", run=False)
 
 
 class Engine:
@@ -77,13 +93,14 @@ def run(directory: Path, wanted: campaign.Request, engine: Engine, identity: dic
     facts = {**IDENTITY, **(identity or {})}
     campaign.make_way(directory, facts, wanted, replace=False, resume=False)
     executions = {name: Execution([Stretch(1000, 1000 + INSTRUCTIONS[name], 0, 2, 1, 1)], 0) for name in wanted.services}
-    space = make_space(executions, wanted.models, wanted.seed, campaign.environment_of(facts))
+    space = make_space(executions, wanted.models, wanted.seed, campaign.environment_of(facts),
+                       classes)
     facts |= {"workload": "synthetic", "engine": "synthetic", "services": [["fs", 1, 2]],
               "clients": {name: {"1": "alpha"} for name in wanted.services},
               "golden": {"ended_at_ns": 5, "limit_ns": 9, "disk_hash": "", "service_instructions": {
                   name: INSTRUCTIONS[name] for name in wanted.services}}}
     with campaign.open_store(directory / campaign.DATABASE, facts, wanted, space) as store:
-        campaign.Campaign(store, space, wanted, engine, lambda progress: None).run()
+        campaign.Campaign(store, space, wanted, engine, overwritten, lambda progress: None).run()
         summary.write(store, directory / campaign.SUMMARY)
     return (directory / campaign.SUMMARY).read_bytes()
 

@@ -35,8 +35,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     patch.setattr(finding, "make_judge", lambda bench, golden, oracle: ImageJudge(bench.directory / "images",
                                                                                    fi_guest.oracle(golden)))
     try:
-        campaign.run(bench, campaign.Request(("fs",), parse_models("reg-bitflip,kill,memory-abort"), 12, 4, 2), directory,
-                     lambda progress: None)
+        campaign.run(bench, campaign.Request(("fs",), parse_models("reg-bitflip,kill,memory-abort"), 12, 4, 2, prune=False),
+                     directory, lambda progress: None)
     finally:
         patch.undo()
     return directory / "campaign.sqlite"
