@@ -140,7 +140,7 @@ int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access)
     if (*entry & PTE_LENT && access & RIGHT_WRITE)
         return PD_BUSY;
     frame = memory_frame(mapping->memory, page, &own);
-    if (!frame || (access & RIGHT_WRITE && !own)) {
+    if (!frame || (!own && (access & RIGHT_WRITE || mapping->memory->shared))) {
         frame = memory_populate(mapping->memory, page);
         own = true;
     }
@@ -291,6 +291,9 @@ static bool give_back(struct domain *domain)
     }
     domain->root = 0;
     domain->window = NULL;
+    if (domain->outbox)
+        object_release(&domain->outbox->object);
+    domain->outbox = NULL;
     if (domain->mappings)
         kernel_free(domain, domain->mappings, DOMAIN_MAPPINGS * sizeof(struct mapping));
     domain->mappings = NULL;

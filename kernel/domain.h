@@ -35,6 +35,7 @@ struct domain {
     uint32_t thread_count;
     struct thread *threads;
     struct service *service;  /* it is that service's domain */
+    struct memory *outbox;    /* of the service that it had */
     struct portal *bindings;  /* it is the client of these */
     uint32_t lending;         /* calls under way that have its pages */
     uint32_t message_pages;   /* bit i: message page i is taken */

@@ -44,26 +44,33 @@ static int64_t create_domain(struct thread *self, struct domain *domain, struct 
     if (!self->rsi || self->rsi > QUOTA_PAGES_MAXIMUM)
         return PD_BAD_ARGUMENT;
     child = domain_create(domain, self->rsi);
-    if (child) /* no more than its maker has; SET_PRIORITY_LIMIT may give it what the maker could give itself */
-        child->priority_limit = self->context ? self->context->priority : 0;
+    if (child) { /* no more than its maker has; SET_PRIORITY_LIMIT may give it what the maker could give itself */
+        uint8_t priority = self->context ? self->context->priority : 0;
+
+        child->priority_limit = priority < self->domain->priority_limit ? priority : self->domain->priority_limit;
+    }
     return deliver(slot, child, &child->object);
 }
 
 static int64_t create_thread(struct thread *self, struct capability *slot)
 {
     struct capability *target;
+    struct domain *home;
     struct thread *thread;
     int64_t status = argument(self, self->rsi, OBJECT_DOMAIN, RIGHT_MANAGE, &target);
 
     if (status != PD_OK)
         return status;
-    if (((struct domain *)target->object)->state != DOMAIN_ALIVE)
+    home = (struct domain *)target->object;
+    if (home->state != DOMAIN_ALIVE)
         return PD_DEAD;
-    if (((struct domain *)target->object)->service)
+    if (home->service)
         return PD_BUSY; /* a service has one worker and no sibling of it */
-    if (((struct domain *)target->object)->thread_count == DOMAIN_THREADS)
+    if (home->thread_count == 1 && thread_in_call(home->threads))
+        return PD_BUSY; /* what it lent is not kept from siblings, since it had none */
+    if (home->thread_count == DOMAIN_THREADS)
         return PD_TOO_LARGE;
-    thread = thread_create((struct domain *)target->object);
+    thread = thread_create(home);
     return deliver(slot, thread, &thread->object);
 }
 
@@ -168,8 +175,8 @@ static int64_t delete(struct thread *self, struct domain *domain)
 
     if (slot->type == OBJECT_NONE)
         return PD_BAD_CAPABILITY;
-    if (slot->type == OBJECT_PORTAL && slot->object->references == 2 && !slot->object->dead)
-        service_unbind((struct portal *)slot->object); /* its last name goes */
+    if (slot->type == OBJECT_PORTAL && !slot->object->dead && portal_names((struct portal *)slot->object) == 1)
+        service_unbind((struct portal *)slot->object);
     return capability_delete_step(slot, &limit) ? PD_OK : PD_AGAIN;
 }
 
@@ -193,7 +200,7 @@ static int64_t map(struct thread *self, struct domain *domain)
         (protection & RIGHT_WRITE && !copy_on_write && (!(source->rights & RIGHT_WRITE) || memory->frozen)))
         return PD_NO_RIGHT;
     if (copy_on_write) {
-        status = memory_cloneable(memory);
+        status = memory_cloneable(memory, source->rights);
         if (status != PD_OK)
             return status;
         memory = memory_clone(domain, memory);

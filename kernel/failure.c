@@ -80,7 +80,7 @@ static void stop_worker(struct service *service)
 {
     struct thread *worker = service->worker;
 
-    if (worker->state == THREAD_CALLING || worker->state == THREAD_QUEUED || worker->state == THREAD_DEFERRED)
+    if (thread_in_call(worker))
         call_abandon(worker);
     thread_cancel_deadline(worker);
     if (worker->waiting_for)

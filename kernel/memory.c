@@ -30,8 +30,10 @@ struct memory *memory_create_physical(struct domain *payer, uint64_t base, uint3
     return memory;
 }
 
-int64_t memory_cloneable(const struct memory *memory)
+int64_t memory_cloneable(const struct memory *memory, uint8_t rights)
 {
+    if (!memory->frozen && !(rights & RIGHT_WRITE))
+        return PD_NO_RIGHT;
     if (memory->writable_mappings)
         return PD_BUSY;
     return memory->depth < MEMORY_CLONE_DEPTH ? PD_OK : PD_TOO_LARGE;
@@ -186,11 +188,12 @@ void memory_invoke(struct thread *self, struct capability *capability, uint64_t 
                       self->rdi < memory->pages ? memory_frame(memory, (uint32_t)self->rdi, &own) : 0);
         return;
     case MEMORY_CLONE:
-        status = memory_cloneable(memory);
+        status = memory_cloneable(memory, capability->rights);
         if (status == PD_OK)
             status = capability_reserve(&domain->table, domain, self->rdi, &slot);
         clone = status == PD_OK ? memory_clone(domain, memory) : NULL;
         if (clone) {
+            clone->shared = 1;
             capability_fill(slot, &clone->object, RIGHT_ALL, 0, NULL);
             object_release(&clone->object);
         } else if (status == PD_OK) {

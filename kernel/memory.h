@@ -2,7 +2,8 @@
 /* Memory objects: pages that domains map. Anonymous ones get a zeroed frame a page when it is first needed; a
  * clone starts as the pages of its parent and gets a copy of each when it is first written; a physical one is a
  * range of addresses that exists already (a boot module, a device).
- * Rule: who has been cloned is frozen: no new writable mapping of it is made, so that clones stay what they were.
+ * Rule: who has been cloned is frozen: no new writable mapping of it is made, so that clones stay what they were. So only
+ * who may write it, too, can clone what is not frozen yet.
  */
 #pragma once
 #include "kernel/object.h"
@@ -19,6 +20,7 @@ struct memory {
     uint8_t uncached;
     uint8_t frozen;
     uint8_t depth;           /* of clones, up to one that is none */
+    uint8_t shared;          /* a clone that has a name: who maps it sees what others write there */
     uint32_t writable_mappings;
     uint64_t base;           /* of a physical one */
     struct memory *parent;   /* of a clone */
@@ -29,8 +31,9 @@ struct memory {
 struct memory *memory_create(struct domain *payer, uint32_t pages);
 struct memory *memory_create_physical(struct domain *payer, uint64_t base, uint32_t pages, bool uncached);
 
-/* PD_OK if `memory` can be cloned; PD_BUSY: somebody may still write it; PD_TOO_LARGE: a clone too far. */
-int64_t memory_cloneable(const struct memory *memory);
+/* PD_OK if who has `rights` can clone `memory`; PD_NO_RIGHT: that would freeze it; PD_BUSY: somebody may still write it;
+ * PD_TOO_LARGE: a clone too far. */
+int64_t memory_cloneable(const struct memory *memory, uint8_t rights);
 struct memory *memory_clone(struct domain *payer, struct memory *parent);
 
 /* The frame that page `page` reads from, 0 if there is none yet. `*own`: it may be written. */

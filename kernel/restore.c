@@ -100,22 +100,29 @@ static int64_t segment_begin(struct service *service, struct segment *segment, c
     return status;
 }
 
-void segment_drop(struct service *service, struct segment *segment)
+void segment_forget(struct service *service, struct segment *segment)
 {
     struct domain *domain = service->domain;
-    struct mapping *mapping = domain_mapping(domain, segment->address);
 
     if (!segment->memory)
         return;
-    if (mapping && mapping->memory == segment->memory && domain->state == DOMAIN_ALIVE)
-        while (!domain_unmap_step(domain, mapping))
-            ; /* once: only what has been filled was too large for the quota, and that is not a long segment */
     if (segment->sums)
         kernel_free(domain, segment->sums, segment->pages * sizeof(uint32_t));
     if (segment->pristine)
         object_release(&segment->pristine->object);
     object_release(&segment->memory->object);
     *segment = (struct segment){0};
+}
+
+/* One that is not finished; nothing of it has ever been lent. */
+static void segment_drop(struct service *service, struct segment *segment)
+{
+    struct mapping *mapping = domain_mapping(service->domain, segment->address);
+
+    if (mapping && mapping->memory == segment->memory)
+        while (!domain_unmap_step(service->domain, mapping))
+            ; /* once: only what has been filled was too large for the quota, and that is not a long segment */
+    segment_forget(service, segment);
 }
 
 int64_t segment_add(struct service *service, const struct segment *wanted)

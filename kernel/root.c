@@ -93,6 +93,7 @@ static void make_boot_info(struct domain *root, uint64_t payload_pages, uint64_t
     info->disk_pages = disk_pages;
     info->memory_pages = boot_information.memory_bytes / PAGE_BYTES;
     __builtin_memcpy(info->command_line, boot_information.command_line, sizeof(info->command_line));
+    boot_info_memory->frozen = 1;
     map_or_panic(root, boot_info_memory, BOOT_INFO_ADDRESS, BOOT_INFO_PAGES, RIGHT_USE);
 }
 
@@ -138,10 +139,12 @@ uint64_t root_load(struct domain *root)
     return header->entry;
 }
 
-static struct object *physical_object(struct domain *root, uint64_t physical, uint64_t pages)
+static struct object *physical_object(struct domain *root, uint64_t physical, uint64_t pages, bool frozen)
 {
     struct memory *memory = memory_create_physical(root, physical, (uint32_t)pages, false);
 
+    if (memory)
+        memory->frozen = frozen;
     return memory ? &memory->object : NULL;
 }
 
@@ -152,17 +155,17 @@ void root_give_machine(struct domain *root, root_give_function *give)
     uint64_t bundle_bytes = (uint64_t)(system_bundle_end - system_bundle_start);
 
     give(root, SLOT_BOOT_INFO, &boot_info_memory->object, RIGHT_USE | RIGHT_GRANT);
-    give(root, SLOT_SYSTEM_BUNDLE, physical_object(root, pointer_to_physical(system_bundle_start), pages_of(bundle_bytes)),
+    give(root, SLOT_SYSTEM_BUNDLE, physical_object(root, pointer_to_physical(system_bundle_start), pages_of(bundle_bytes), true),
          RIGHT_USE | RIGHT_EXECUTE | RIGHT_GRANT);
     give(root, SLOT_MACHINE, ports ? &ports->object : NULL, RIGHT_ALL);
     if (boot_information.payload_bytes)
         give(root, SLOT_PAYLOAD,
-             physical_object(root, boot_information.payload_start, pages_of(boot_information.payload_bytes)),
+             physical_object(root, boot_information.payload_start, pages_of(boot_information.payload_bytes), true),
              RIGHT_USE | RIGHT_EXECUTE | RIGHT_GRANT);
     if (!disk)
         return;
     give(root, SLOT_DISK,
-         physical_object(root, boot_information.payload_start + disk->offset_bytes, pages_of(disk->size_bytes)),
+         physical_object(root, boot_information.payload_start + disk->offset_bytes, pages_of(disk->size_bytes), false),
          RIGHT_USE | RIGHT_WRITE | RIGHT_GRANT);
     log_line("ramdisk physical=0x%lx bytes=%lu", boot_information.payload_start + disk->offset_bytes,
              disk->size_bytes);

@@ -231,10 +231,14 @@ void service_end(struct service *service)
     service->object.dead = 1;
     if (service->worker) {
         service_retire(service);
+        if (!service->unlend_later) /* else it is kept, and looked for there */
+            service->worker->service = NULL;
+        domain->outbox = service->outbox; /* a call under way may have its pages */
+        service->outbox = NULL;
         service_unfurnish(service);
     }
     for (uint32_t i = 0; i < SERVICE_SEGMENTS; i++)
-        segment_drop(service, &service->segments[i]);
+        segment_forget(service, &service->segments[i]);
     if (service->notification) {
         service->notification->service = NULL;
         object_release(&service->notification->object);
@@ -318,6 +322,15 @@ static void leave_client(struct portal *portal)
         return;
     *link = portal->client_next;
     portal->client->binding_count--;
+}
+
+uint32_t portal_names(const struct portal *portal)
+{
+    uint32_t others = portal->waiting + 1; /* the service's list */
+
+    for (const struct thread *caller = portal->deferred; caller; caller = caller->queue_next)
+        others++;
+    return portal->object.references - others;
 }
 
 /* The client has left: what the service keeps for it is seen once more by the service, then freed. */

@@ -108,8 +108,7 @@ struct service {
     struct thread *lender;         /* whose pages are mapped in the lend window */
     uint64_t lent_base;            /* where they are in its address space */
     uint32_t lent_pages;
-    uint32_t lent_frozen;          /* entries of the lender are read-only for the length of the call */
-    uint32_t operation;            /* of the present request */
+    uint64_t lent_frozen;          /* bit i: the lender's entry of page i is read-only for the length of the call */
     struct notification *notification;
     uint64_t pending_events, taken_events;
     struct portal *unbinding, *unbinding_tail; /* list of last transactions due */
@@ -166,6 +165,8 @@ struct service *service_create(struct domain *payer, struct domain *domain, uint
                                uint32_t region_bytes, uint32_t outbox_pages, uint32_t hang_limit_us, int64_t *status);
 int64_t service_bind(struct service *service, struct domain *client, uint64_t slot, uint32_t badge, uint64_t *binding);
 void service_unbind(struct portal *portal);
+/* How many capabilities there are for it. */
+uint32_t portal_names(const struct portal *portal);
 /* Everything it has goes, and its domain: nobody has a name for it any more, or its domain ends. Idempotent. */
 void service_end(struct service *service);
 /* Last call of object_destroy. Its own worker may be running, so it ends only in service_reap_step; true: there was one. */
@@ -246,7 +247,8 @@ void service_lost(const struct service *service);
 /* ---- restore.c: the second half ---- */
 /* PD_AGAIN: some pages are filled, call again with the same. */
 int64_t segment_add(struct service *service, const struct segment *wanted);
-void segment_drop(struct service *service, struct segment *segment);
+/* Of a service that ends. It stays mapped until its domain gives back everything: a call under way may have its pages. */
+void segment_forget(struct service *service, struct segment *segment);
 /* One bounded step; *remaining is 0 when done. False: no good copy of a code or data page is left. */
 bool service_restore_step(struct service *service, uint64_t *remaining);
 void service_restart(struct service *service, uint64_t entry, uint32_t stage);

@@ -177,7 +177,7 @@ static void release_context(struct thread *thread)
 void thread_end(struct thread *thread)
 {
     thread->object.dead = 1;
-    if (thread->state == THREAD_CALLING || thread->state == THREAD_QUEUED || thread->state == THREAD_DEFERRED)
+    if (thread_in_call(thread))
         call_abandon(thread);
     if (thread->waiting_for)
         notification_forget(thread->waiting_for, thread);
@@ -203,17 +203,11 @@ void __attribute__((noinline)) bench_mark_hook(uint64_t mark)
 
 static void log_message(struct thread *self, uint64_t bytes)
 {
-    char line[LOG_BYTES_MAXIMUM + 1];
-    const char *message = self->message;
-
     if (bytes > LOG_BYTES_MAXIMUM) {
         thread_status(self, PD_BAD_ARGUMENT);
         return;
     }
-    for (uint64_t i = 0; i < bytes; i++)
-        line[i] = message[i] < ' ' || message[i] > '~' ? '?' : message[i];
-    line[bytes] = 0;
-    log_line("%s", line);
+    log_line("%.*s", (int)bytes, (const char *)self->message);
     thread_status(self, PD_OK);
 }
 

@@ -54,6 +54,12 @@ static inline struct thread *thread_of(struct object *object)
     return container_of(object, struct thread, object);
 }
 
+/* A call of its waits, is served, or is deferred. */
+static inline bool thread_in_call(const struct thread *thread)
+{
+    return thread->state == THREAD_CALLING || thread->state == THREAD_QUEUED || thread->state == THREAD_DEFERRED;
+}
+
 static inline void thread_status(struct thread *self, int64_t status)
 {
     self->rax = (uint64_t)status;

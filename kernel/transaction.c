@@ -33,10 +33,15 @@ bool transfer_valid(const struct thread *caller)
 }
 
 /* Lending what is itself borrowed for a transaction would hide writes from its commit; a message page goes with its
- * thread, whoever has it. */
-static bool lendable(uint64_t address)
+ * thread, whoever has it; and what an incarnation has mapped itself goes with it, maybe in the midst of the call. */
+static bool lendable(const struct thread *caller, uint64_t address)
 {
-    return address < WINDOW_SSR || (address >= WINDOW_LEND && address < WINDOW_MESSAGE) || address >= WINDOW_OUTBOX;
+    struct mapping *mapping;
+
+    if (address >= WINDOW_SSR && address < WINDOW_OUTBOX)
+        return address >= WINDOW_LEND && address < WINDOW_MESSAGE;
+    mapping = caller->service ? domain_mapping(caller->domain, address) : NULL;
+    return !mapping || !mapping->incarnation;
 }
 
 /* The caller's entry for `address`, with the page made present and writable as needed; `*found` is that of the
@@ -58,19 +63,20 @@ static int64_t lend_entry(struct thread *caller, uint64_t address, bool out, uin
     return PD_OK;
 }
 
-/* Nobody writes a page that is lent to be read: counted, since several calls may have it. */
-static void freeze(uint64_t *entry)
+/* Nobody of the lender's domain writes a page that is lent to be read: counted, since several calls may have it. False:
+ * nobody could anyway. */
+static bool freeze(uint64_t *entry)
 {
     if (*entry & PTE_WRITABLE)
         *entry = (*entry & ~PTE_WRITABLE) | PTE_LENT;
-    if (*entry & PTE_LENT)
-        *entry += PTE_LENT_ONE;
+    if (!(*entry & PTE_LENT))
+        return false;
+    *entry += PTE_LENT_ONE;
+    return true;
 }
 
 static void thaw(uint64_t *entry)
 {
-    if (!(*entry & PTE_LENT))
-        return;
     *entry -= PTE_LENT_ONE;
     if (!(*entry & PTE_LENT_COUNT))
         *entry = (*entry & ~PTE_LENT) | PTE_WRITABLE;
@@ -92,16 +98,14 @@ int64_t transfer_lend(struct service *service, struct thread *caller)
     service->lent_pages = 0;
     caller->domain->lending++;
     for (uint64_t address = caller->r9; service->lent_pages < pages; address += PAGE_BYTES) {
-        int64_t status = lendable(address) ? lend_entry(caller, address, out, &entry) : PD_BAD_ADDRESS;
+        int64_t status = lendable(caller, address) ? lend_entry(caller, address, out, &entry) : PD_BAD_ADDRESS;
 
         if (status != PD_OK) {
             transfer_unlend(service);
             return status;
         }
-        if (!out && caller->domain->thread_count > 1) {
-            freeze(entry);
-            service->lent_frozen = 1;
-        }
+        if (!out && caller->domain->thread_count > 1 && freeze(entry))
+            service->lent_frozen |= 1ull << service->lent_pages;
         slot[service->lent_pages++] = (*entry & PTE_ADDRESS) | rights;
     }
     if (service->lent_frozen)
@@ -115,11 +119,10 @@ static void take_back(struct service *service, struct thread *lender)
 
     for (uint32_t i = 0; i < service->lent_pages; i++)
         slot[i] = 0;
-    for (uint32_t i = 0; service->lent_frozen && i < service->lent_pages; i++) {
-        uint64_t *entry = mmu_lookup(lender->domain->root, service->lent_base + (uint64_t)i * PAGE_BYTES);
+    for (uint64_t frozen = service->lent_frozen; frozen; frozen &= frozen - 1) {
+        uint64_t page = (uint64_t)__builtin_ctzll(frozen);
 
-        if (entry)
-            thaw(entry);
+        thaw(mmu_lookup(lender->domain->root, service->lent_base + page * PAGE_BYTES));
     }
     service->lent_frozen = 0;
     service->lent_pages = 0;

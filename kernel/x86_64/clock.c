@@ -46,9 +46,12 @@ struct calendar {
     uint8_t second, minute, hour, day, month, year; /* year of the 21st century */
 };
 
+/* What is too large to say is the largest number: a deadline that never comes. */
 static uint64_t scale(uint64_t value, uint64_t factor_q32)
 {
-    return (uint64_t)((unsigned __int128)value * factor_q32 >> 32);
+    unsigned __int128 scaled = (unsigned __int128)value * factor_q32 >> 32;
+
+    return scaled > UINT64_MAX ? UINT64_MAX : (uint64_t)scaled;
 }
 
 struct clock_sample {

@@ -38,11 +38,11 @@ struct conversion {
 static bool quiet;
 static bool to_serial;
 
-/* The last byte is kept for the newline. */
+/* The last byte is kept for the newline, of which there is one: names and messages of programs are in the log, too. */
 static void put_character(struct line *line, char character)
 {
     if (line->length < LOG_LINE_BYTES - 1)
-        line->text[line->length++] = character;
+        line->text[line->length++] = character < ' ' || character > '~' ? '?' : character;
 }
 
 static void put_string(struct line *line, const char *string, size_t limit_bytes)

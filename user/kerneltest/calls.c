@@ -323,6 +323,35 @@ static const char *unbinding_ends_what_waits(void)
     return NULL;
 }
 
+/* The same as unbinding, though callers still wait there. */
+static const char *the_last_name_goes_while_calls_wait(void)
+{
+    struct task deferred, served, queued;
+
+    TRY(start(128));
+    EXPECT(task_start(&deferred, guest_caller, GUEST_CALL(1, service.portal, GUEST_DEFER, 0, 0, 0), LOW_PRIORITY), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->serving, 2));
+    EXPECT(task_start(&served, guest_caller, GUEST_CALL(2, service.portal, GUEST_HOLD, 0, 0, 0), LOW_PRIORITY), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->serving, 3));
+    EXPECT(task_start(&queued, guest_caller, GUEST_CALL(3, service.portal, GUEST_ADD, 0, 0, 0), LOW_PRIORITY), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->arrived[3], 1));
+    sleep_ms(2);
+    pd_slot_drop(service.portal);
+    EXPECT_TRUE(wait_for(&board()->arrived[1], 2));
+    EXPECT(board()->status[1], PD_DEAD);
+    board()->release = 1;
+    EXPECT_TRUE(wait_for(&board()->arrived[2], 2) && wait_for(&board()->arrived[3], 2));
+    EXPECT(board()->status[2], PD_OK);
+    EXPECT(board()->status[3], PD_DEAD);
+    EXPECT_TRUE(wait_for(&board()->unbinds, 1));
+    service.portal = 0;
+    task_end(&deferred);
+    task_end(&queued);
+    task_end(&served);
+    service_stop(&service);
+    return NULL;
+}
+
 static const char *time_of_a_caller_may_go_while_it_calls(void)
 {
     struct guest_service inner;
@@ -368,6 +397,7 @@ const struct test call_tests[] = {
     {"both_services_fail_at_once", both_services_fail_at_once},
     {"deferred_requests_of_one_client_are_answered_in_order", deferred_requests_of_one_client_are_answered_in_order},
     {"unbinding_ends_what_waits", unbinding_ends_what_waits},
+    {"the_last_name_goes_while_calls_wait", the_last_name_goes_while_calls_wait},
     {"time_of_a_caller_may_go_while_it_calls", time_of_a_caller_may_go_while_it_calls},
     {"only_a_worker_replies", only_a_worker_replies},
     {NULL, NULL},

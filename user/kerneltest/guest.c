@@ -8,8 +8,6 @@
 #include <perdure/notification.h>
 #include <perdure/thread.h>
 
-#define STACK_PAGE_OF_SERVICE 0x20000000ul /* the harness maps a stack that ends here */
-
 /* One delivery, or one reply, as the registers have it. */
 struct delivery {
     uint64_t kind, word[4], transfer, selector;
@@ -84,6 +82,16 @@ static uint64_t nested(const struct delivery *it, uint64_t transfer, uint64_t ba
     return status == PD_OK ? call.word[0] : (uint64_t)status;
 }
 
+/* Its own domain has to be in SLOT_SELF_DOMAIN. */
+static uint64_t nested_made(const struct delivery *it)
+{
+    int64_t status = pd_map(SLOT_SELF_DOMAIN, GUEST_MEMORY_SLOT, GUEST_MADE_ADDRESS, 0, 1, RIGHT_USE | RIGHT_WRITE,
+                            MAP_RESIDENT);
+
+    return status == PD_OK ? nested(it, 1ul << TRANSFER_LEND_SHIFT | TRANSFER_LEND_OUT, GUEST_MADE_ADDRESS)
+                           : (uint64_t)status;
+}
+
 static uint64_t answer(uint64_t binding, uint64_t value)
 {
     return (uint64_t)pd_invoke_4(SLOT_SERVICE, SERVICE_ANSWER, binding, value, 0, 0);
@@ -142,7 +150,9 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
     case GUEST_NESTED:
         return nested(it, it->transfer & ~(uint64_t)TRANSFER_MESSAGE_BYTES_MASK, WINDOW_LEND);
     case GUEST_NESTED_OWN:
-        return nested(it, 1ul << TRANSFER_LEND_SHIFT | TRANSFER_LEND_OUT, STACK_PAGE_OF_SERVICE - 4 * PAGE_BYTES);
+        return nested(it, 1ul << TRANSFER_LEND_SHIFT | TRANSFER_LEND_OUT, GUEST_STACK_PAGE);
+    case GUEST_NESTED_MADE:
+        return nested_made(it);
     case GUEST_ALARM:
         return (uint64_t)pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, it->word[0], it->word[1], 0, 0);
     case GUEST_REGION:
@@ -173,6 +183,11 @@ static _Noreturn void service_loop(void)
             result = serve(&it, &flags, &bytes);
         } else if (it.kind == DELIVER_EVENT) {
             fault_if_due();
+            if (board()->event_lends) {
+                it.word[0] = GUEST_FILL_LATE;
+                it.word[1] = 77;
+                nested(&it, 1ul << TRANSFER_LEND_SHIFT | TRANSFER_LEND_OUT, board()->event_lends);
+            }
             board()->events |= it.word[0];
             board()->event_count++;
         } else {
@@ -259,6 +274,21 @@ _Noreturn void guest_delete_self(uint64_t argument)
     board()->arrived[argument & 0xff]++;
     pd_delete(SLOT_SELF_DOMAIN, (uint32_t)board()->scratch[0]);
     board()->arrived[argument & 0xff]++; /* not reached */
+    sleep_for_ever();
+}
+
+_Noreturn void guest_make_domain(uint64_t argument)
+{
+    board()->status[argument & 0xff] = pd_create_domain(SLOT_SELF_DOMAIN, (uint32_t)board()->scratch[0], 128);
+    board()->arrived[argument & 0xff]++;
+    sleep_for_ever();
+}
+
+_Noreturn void guest_set_priority(uint64_t argument)
+{
+    pd_create_sched_context(SLOT_SELF_DOMAIN, (uint32_t)board()->scratch[0]);
+    board()->status[argument & 0xff] = pd_invoke_4((uint32_t)board()->scratch[0], SCHED_CONTEXT_SET, argument >> 8, 0, 0, 0);
+    board()->arrived[argument & 0xff]++;
     sleep_for_ever();
 }
 

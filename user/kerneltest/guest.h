@@ -33,6 +33,7 @@ struct board {
     uint64_t word[BOARD_ENTRIES];
     uint64_t order[BOARD_ENTRIES];
     uint64_t ordered;
+    uint64_t event_lends; /* an event lends the page here, of the service, to the inner one's GUEST_FILL_LATE */
     uint64_t scratch[64];
 };
 
@@ -58,12 +59,16 @@ enum guest_operation {
     GUEST_MESSAGE,     /* (bytes, value): the reply message */
     GUEST_NESTED,      /* (operation, word): call the inner service, lending what is lent here */
     GUEST_NESTED_OWN,  /* (operation, word): the same, lending a page of its own */
+    GUEST_NESTED_MADE, /* (operation, word): the same, lending a page that it has mapped itself */
     GUEST_ALARM,       /* (deadline_ns, bits): an event at that time */
     GUEST_REGION,      /* ++ of the service region's first quadword; its value */
 };
 
 #define GUEST_INNER_SLOT 3900 /* the outer service's portal of the inner one */
 #define GUEST_NEVER_SLOT 3901 /* this domain's notification that nobody signals */
+#define GUEST_MEMORY_SLOT 3902 /* the outer service's memory, one page */
+#define GUEST_MADE_ADDRESS 0x320000000ul
+#define GUEST_STACK_PAGE 0x1fffc000ul /* the lowest of a service's stack */
 
 /* Entries of services: first start, start after a failure. The argument is the incarnation. */
 _Noreturn void guest_service_fresh(uint64_t incarnation);
@@ -77,6 +82,8 @@ _Noreturn void guest_exit(uint64_t argument);       /* ends its domain with stat
 _Noreturn void guest_write_code(uint64_t argument); /* faults */
 _Noreturn void guest_run_data(uint64_t argument);   /* faults */
 _Noreturn void guest_delete_self(uint64_t argument);/* deletes the capability of itself, in slot board.scratch[0] */
+_Noreturn void guest_make_domain(uint64_t argument); /* in slot board.scratch[0], then sleeps */
+_Noreturn void guest_set_priority(uint64_t argument);/* of a context in slot board.scratch[0], to argument >> 8; the status */
 _Noreturn void guest_writer(uint64_t argument);     /* writes to the buffer, again and again */
 
 /* Calls portal slot (argument >> 8 & 0xffff), operation (argument >> 24 & 0xff), lending (argument >> 32 & 0xff) pages, out

@@ -191,11 +191,16 @@ int64_t task_domain(struct task *task, uint64_t quota_pages)
 {
     int64_t status;
 
-    *task = (struct task){.domain = pd_slot_take(), .stack = pd_slot_take()};
+    *task = (struct task){.domain = pd_slot_take()};
     status = pd_create_domain(SLOT_SELF_DOMAIN, task->domain, quota_pages);
-    if (status == PD_OK) {
-        status = map_code(task->domain);
-    }
+    return status == PD_OK ? task_furnish(task) : status;
+}
+
+int64_t task_furnish(struct task *task)
+{
+    int64_t status = map_code(task->domain);
+
+    task->stack = pd_slot_take();
     if (status == PD_OK) {
         status = map_shared(task->domain);
     }
@@ -291,17 +296,28 @@ static int64_t furnish(struct guest_service *service)
     return status;
 }
 
-int64_t service_make(struct guest_service *service, uint64_t ssr_bytes, uint64_t region_bytes, uint64_t hang_limit_us)
+static int64_t make(struct guest_service *service, uint64_t ssr_bytes, uint64_t region_bytes, uint64_t outbox_pages,
+                    uint64_t hang_limit_us)
 {
     int64_t status;
 
     *service = (struct guest_service){pd_slot_take(), pd_slot_take(), pd_slot_take(), pd_slot_take(), 0};
     status = pd_create_domain(SLOT_SELF_DOMAIN, service->domain, 512);
     if (status == PD_OK) {
-        status = pd_create_service(SLOT_SELF_DOMAIN, service->service, service->domain, ssr_bytes, region_bytes, 0,
-                                   hang_limit_us);
+        status = pd_create_service(SLOT_SELF_DOMAIN, service->service, service->domain, ssr_bytes, region_bytes,
+                                   outbox_pages, hang_limit_us);
     }
     return status == PD_OK ? furnish(service) : status;
+}
+
+int64_t service_make(struct guest_service *service, uint64_t ssr_bytes, uint64_t region_bytes, uint64_t hang_limit_us)
+{
+    return make(service, ssr_bytes, region_bytes, 0, hang_limit_us);
+}
+
+int64_t service_make_with_outbox(struct guest_service *service, uint64_t outbox_pages)
+{
+    return make(service, 0, 0, outbox_pages, 2000000);
 }
 
 int64_t service_launch(struct guest_service *service)

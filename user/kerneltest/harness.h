@@ -39,8 +39,8 @@ struct test {
     const char *(*run)(void);
 };
 
-extern const struct test rights_tests[], quota_tests[], page_tests[], transfer_tests[], call_tests[], service_tests[],
-    end_tests[], time_tests[];
+extern const struct test rights_tests[], quota_tests[], page_tests[], transfer_tests[], lending_tests[], call_tests[],
+    service_tests[], end_tests[], time_tests[];
 
 /* The text of a failure. */
 const char *failure(int line, const char *what, int64_t actual, int64_t expected);
@@ -71,6 +71,8 @@ struct task {
 int64_t task_start(struct task *task, void (*entry)(uint64_t), uint64_t argument, uint64_t priority);
 /* A domain with this program's code, the board, the buffer, and the well-known capabilities of itself. */
 int64_t task_domain(struct task *task, uint64_t quota_pages);
+/* The same in a domain that has been made already. */
+int64_t task_furnish(struct task *task);
 /* Its thread. */
 int64_t task_run(struct task *task, void (*entry)(uint64_t), uint64_t argument, uint64_t priority);
 /* End it, and the domain, and wait for nothing. */
@@ -84,6 +86,7 @@ struct guest_service {
 
 /* Make it, launch it and become its client; service_start does both. */
 int64_t service_make(struct guest_service *service, uint64_t ssr_bytes, uint64_t region_bytes, uint64_t hang_limit_us);
+int64_t service_make_with_outbox(struct guest_service *service, uint64_t outbox_pages);
 int64_t service_launch(struct guest_service *service);
 int64_t service_start(struct guest_service *service, uint64_t ssr_bytes, uint64_t region_bytes, uint64_t hang_limit_us);
 void service_stop(struct guest_service *service);

@@ -83,6 +83,54 @@ static const char *clones_of_clones_end(void)
     return NULL;
 }
 
+/* Cloning freezes: who may only read cannot do that to who writes. */
+static const char *who_only_reads_freezes_nothing(void)
+{
+    uint32_t memory = pd_slot_take(), reader = pd_slot_take(), clone = pd_slot_take();
+
+    EXPECT(pd_create_memory(SLOT_SELF_DOMAIN, memory, 1, 0), PD_OK);
+    EXPECT(pd_copy(SLOT_SELF_DOMAIN, memory, SLOT_SELF_DOMAIN, reader, RIGHT_USE | RIGHT_EXECUTE, 0), PD_OK);
+    EXPECT(pd_memory_clone(reader, clone), PD_NO_RIGHT);
+    EXPECT(pd_map(SLOT_SELF_DOMAIN, reader, AT, 0, 1, RIGHT_USE | RIGHT_WRITE, MAP_COW), PD_NO_RIGHT);
+    EXPECT(pd_map(SLOT_SELF_DOMAIN, memory, AT, 0, 1, RIGHT_USE | RIGHT_WRITE, 0), PD_OK);
+    EXPECT(pd_unmap(SLOT_SELF_DOMAIN, AT, 1), PD_OK);
+    EXPECT(pd_memory_clone(memory, clone), PD_OK);
+    EXPECT(pd_delete(SLOT_SELF_DOMAIN, clone), PD_OK);
+    EXPECT(pd_memory_clone(reader, clone), PD_OK); /* it is frozen already */
+    pd_slot_drop(clone);
+    EXPECT(pd_map(SLOT_SELF_DOMAIN, SLOT_PAYLOAD, AT, 0, 1, RIGHT_USE | RIGHT_WRITE, MAP_COW), PD_OK);
+    *at(AT) = 1;
+    EXPECT(pd_unmap(SLOT_SELF_DOMAIN, AT, 1), PD_OK);
+    pd_slot_drop(reader);
+    pd_slot_drop(memory);
+    return NULL;
+}
+
+/* Mapped twice, a clone is still one memory: who has read a page before it was written sees what is written there. */
+static const char *a_clone_is_one_memory(void)
+{
+    uint32_t memory = pd_slot_take(), clone = pd_slot_take();
+
+    EXPECT(pd_create_memory(SLOT_SELF_DOMAIN, memory, 2, 0), PD_OK);
+    EXPECT(pd_map(SLOT_SELF_DOMAIN, memory, AT, 0, 1, RIGHT_USE | RIGHT_WRITE, 0), PD_OK);
+    *at(AT) = 11;
+    EXPECT(pd_unmap(SLOT_SELF_DOMAIN, AT, 1), PD_OK);
+    EXPECT(pd_memory_clone(memory, clone), PD_OK);
+    EXPECT(pd_map(SLOT_SELF_DOMAIN, clone, AT, 0, 2, RIGHT_USE, 0), PD_OK);
+    EXPECT(pd_map(SLOT_SELF_DOMAIN, clone, SECOND, 0, 2, RIGHT_USE | RIGHT_WRITE, 0), PD_OK);
+    EXPECT(*at(AT), 11);
+    EXPECT(*at(AT + PAGE_BYTES), 0);
+    *at(SECOND) = 12;
+    *at(SECOND + PAGE_BYTES) = 13;
+    EXPECT(*at(AT), 12);
+    EXPECT(*at(AT + PAGE_BYTES), 13);
+    EXPECT(pd_unmap(SLOT_SELF_DOMAIN, SECOND, 2), PD_OK);
+    EXPECT(pd_unmap(SLOT_SELF_DOMAIN, AT, 2), PD_OK);
+    pd_slot_drop(clone);
+    pd_slot_drop(memory);
+    return NULL;
+}
+
 static const char *bad_mappings_are_refused(void)
 {
     uint32_t memory = pd_slot_take();
@@ -225,6 +273,8 @@ const struct test page_tests[] = {
     {"new_pages_are_zero", new_pages_are_zero},
     {"clones_are_copied_on_write", clones_are_copied_on_write},
     {"clones_of_clones_end", clones_of_clones_end},
+    {"who_only_reads_freezes_nothing", who_only_reads_freezes_nothing},
+    {"a_clone_is_one_memory", a_clone_is_one_memory},
     {"bad_mappings_are_refused", bad_mappings_are_refused},
     {"code_is_not_writable", code_is_not_writable},
     {"data_is_not_executable", data_is_not_executable},

@@ -225,6 +225,28 @@ static const char *priority_has_a_limit(void)
     return NULL;
 }
 
+/* A domain that is kept low makes no domain that is higher, whatever time its threads have been given. */
+static const char *priority_limits_are_handed_down(void)
+{
+    struct task low, below = {0};
+
+    EXPECT(task_domain(&low, 512), PD_OK);
+    EXPECT(pd_set_priority_limit(low.domain, LOW_PRIORITY), PD_OK);
+    board()->scratch[0] = 70;
+    EXPECT(task_run(&low, guest_make_domain, 1, OWN_PRIORITY), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->arrived[1], 1));
+    EXPECT(board()->status[1], PD_OK);
+    below.domain = pd_slot_take();
+    EXPECT(pd_copy(low.domain, 70, SLOT_SELF_DOMAIN, below.domain, RIGHT_USE | RIGHT_MANAGE | RIGHT_GRANT, 0), PD_OK);
+    EXPECT(task_furnish(&below), PD_OK);
+    EXPECT(task_run(&below, guest_set_priority, 2 | (LOW_PRIORITY + 1) << 8, OWN_PRIORITY), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->arrived[2], 1));
+    EXPECT(board()->status[2], PD_NO_RIGHT);
+    task_end(&below);
+    task_end(&low);
+    return NULL;
+}
+
 static const char *services_of_programs_have_no_place_in_the_system(void)
 {
     struct guest_service service;
@@ -249,6 +271,7 @@ const struct test rights_tests[] = {
     {"thread_deletes_its_own_last_name", thread_deletes_its_own_last_name},
     {"bindings_of_others_are_theirs", bindings_of_others_are_theirs},
     {"priority_has_a_limit", priority_has_a_limit},
+    {"priority_limits_are_handed_down", priority_limits_are_handed_down},
     {"services_of_programs_have_no_place_in_the_system", services_of_programs_have_no_place_in_the_system},
     {NULL, NULL},
 };
