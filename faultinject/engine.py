@@ -125,7 +125,7 @@ def _collect(process: subprocess.Popen[bytes], path: Path, faults: list[Fault],
             ended = process.poll() is not None
             if results is None and path.exists() and path.stat().st_size > 0:
                 results = Results(path)
-            for position in [p for p in waiting if results is not None and results.done(p)]:
+            for position in results.take_ended() if results is not None else ():
                 fault = waiting.pop(position)
                 experiment = results.experiment(position)
                 if experiment.end is End.MISSED:

@@ -8,6 +8,7 @@ has no part in it.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -83,8 +84,8 @@ class Judges:
         golden = self._golden[fault.service]
         finding = judge_experiment(fault, experiment, golden, self._judge)
         image = self._images / f"{experiment.disk_hash}.img"
-        if experiment.disk_hash and image != self._kept:
-            image.unlink(missing_ok=True)
+        if experiment.disk_hash and image != self._kept and image.exists():
+            os.truncate(image, 0)  # the name stays: the plugin then knows that this disk needs no other copy
         finding.function = self._symbolizer.function(experiment.rip)
         if fault.model == "control" and (finding.judgement.outcome is not Outcome.NOT_ACTIVATED
                                          or experiment.ended_at_ns != golden.experiment.ended_at_ns):

@@ -10,17 +10,18 @@ import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from pathlib import Path
 
 from faultinject.errors import EngineError
 
 MAGIC = 0x314C555345524446
-_HEADER = struct.Struct("<QIIIIQQII")
+_HEADER = struct.Struct("<QIIIIQQIIII")
 _EXPERIMENT = struct.Struct("<II QQ qq QQ IIII QQQ II QQ QQ II Q 9Q IIQ qqQQ")
 _RECOVERY = struct.Struct("<IIII 10Q II")
 _STRETCH = struct.Struct("<qqi7I")
 _DONE = struct.Struct("<I")
+_LISTED = struct.Struct("<I")
 
 OUTPUTS = ("log", "console", "error")
 TRACE_SUPERSEDED = 1
@@ -41,6 +42,13 @@ class End(IntEnum):
 
 #: Ends that say something about the injector and nothing about the system under test.
 ENGINE_FAILURES = frozenset({End.NONE, End.WALL, End.CHILD_DIED, End.MISSED})
+
+
+class Feature(IntFlag):
+    """What the plugin did to be fast. No result depends on it."""
+
+    QUICK_CHECKSUMS = 1
+    WARM = 2
 
 
 class Activation(IntEnum):
@@ -216,12 +224,13 @@ class Results:
         if len(header) < _HEADER.size:
             self._file.close()
             raise EngineError(f"{path} is not complete", "read what QEMU printed on stderr")
-        (magic, header_bytes, record_bytes, recovery_bytes, self.count, _, _, _, _) = _HEADER.unpack(header)
+        (magic, header_bytes, record_bytes, recovery_bytes, self.count, *_) = _HEADER.unpack(header)
         sizes = (magic, header_bytes, record_bytes, recovery_bytes)
         if sizes != (MAGIC, _HEADER.size, _EXPERIMENT.size, _RECOVERY.size):
             self._file.close()
             raise EngineError(f"{path} is of another version of the plugin", "build both again: make")
         self._map = mmap.mmap(self._file.fileno(), 0, prot=mmap.PROT_READ)
+        self._taken = 0
 
     def close(self) -> None:
         """Gives the mapping back."""
@@ -234,9 +243,19 @@ class Results:
         return _HEADER.unpack_from(self._map, 0)[8] == 1
 
     @property
-    def forked(self) -> int:
-        """Experiments started so far."""
-        return _HEADER.unpack_from(self._map, 0)[7]
+    def features(self) -> Feature:
+        """What was done to be fast."""
+        return Feature(_HEADER.unpack_from(self._map, 0)[10])
+
+    def take_ended(self) -> Iterator[int]:
+        """The indices of experiments that have ended since this was last asked, in the order in which they did."""
+        list_offset = self._offset(self.count)
+        while self._taken < self.count:
+            (number,) = _LISTED.unpack_from(self._map, list_offset + self._taken * _LISTED.size)
+            if number == 0:
+                return
+            self._taken += 1
+            yield number - 1
 
     def _offset(self, index: int) -> int:
         return _HEADER.size + index * _EXPERIMENT.size

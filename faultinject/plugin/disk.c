@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel says on its log where the RAM disk lies: "perdure: ramdisk physical=0x... bytes=...". The hash only
- * has to tell images of one campaign apart (128 bits, four lanes of multiply and rotate, position-dependent);
- * the harness names images by SHA-256 where names go beyond a campaign.
+ * The kernel says on its log where the RAM disk lies: "perdure: ramdisk physical=0x... bytes=...".
  */
 #define _GNU_SOURCE
 #include "disk.h"
 
+#include "digest.h"
 #include "machine.h"
 
 #include <fcntl.h>
@@ -15,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOG_BYTES = 65536, IMAGE_CHUNK_BYTES = 4096, LANES = 4 };
+enum { LOG_BYTES = 65536, IMAGE_CHUNK_BYTES = 4096 };
 
 static const char *images_directory;
 static uint64_t known_hash[2];
@@ -38,7 +37,8 @@ void disk_known_hash(const char *hexadecimal)
     known_hash_set = sscanf(hexadecimal, "%16lx%16lx", &known_hash[0], &known_hash[1]) == 2;
 }
 
-/* The line stands in the part of the log that was written before any fault, so it is read from the file's start. */
+/* The line stands in the part of the log that was written before any fault, so it is read from the file's
+ * start. */
 static void disk_find(void)
 {
     static char log[LOG_BYTES];
@@ -60,20 +60,9 @@ void disk_locate(void)
     }
 }
 
-static uint64_t mix(uint64_t value)
-{
-    value ^= value >> 32;
-    value *= 0xd6e8feb86659fd93ull;
-    value ^= value >> 29;
-    value *= 0xa0761d6478bd642full;
-    return value ^ (value >> 32);
-}
-
 bool disk_hash(uint64_t hash[2])
 {
-    static const uint64_t factor[LANES] = {0x9e3779b97f4a7c15ull, 0xc2b2ae3d27d4eb4full, 0x165667b19e3779f9ull,
-                                           0x27d4eb2f165667c5ull};
-    uint64_t lane[LANES] = {1, 2, 3, 4};
+    struct digest digest;
     const uint8_t *bytes;
 
     disk_locate();
@@ -81,17 +70,8 @@ bool disk_hash(uint64_t hash[2])
     if (!bytes) {
         return false;
     }
-    for (uint64_t offset = 0; offset + sizeof(lane) <= disk_bytes; offset += sizeof(lane)) {
-        for (unsigned i = 0; i < LANES; i++) {
-            uint64_t word;
-
-            memcpy(&word, bytes + offset + i * sizeof(word), sizeof(word));
-            lane[i] = (lane[i] ^ word) * factor[i];
-            lane[i] = (lane[i] << 31) | (lane[i] >> 33);
-        }
-    }
-    hash[0] = mix(mix(lane[0]) + lane[1]) ^ mix(lane[3] ^ disk_bytes);
-    hash[1] = mix(mix(lane[2]) + lane[3]) ^ mix(lane[1] + disk_bytes);
+    digest = digest_bytes(bytes, disk_bytes);
+    memcpy(hash, digest.word, sizeof(digest.word));
     return true;
 }
 
@@ -121,7 +101,8 @@ void disk_save(const uint64_t hash[2])
     const uint8_t *bytes = machine_host_memory(disk_physical, disk_bytes);
     int file;
 
-    if (!images_directory || !bytes || (known_hash_set && memcmp(hash, known_hash, sizeof(known_hash)) == 0)) {
+    if (!images_directory || !bytes ||
+        (known_hash_set && memcmp(hash, known_hash, sizeof(known_hash)) == 0)) {
         return;
     }
     snprintf(name, sizeof(name), "%s/%016lx%016lx.img", images_directory, hash[0], hash[1]);

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Where changed images are written (a directory), and the hash of the image that needs no copy; both may be unset. */
+/* Where changed images are written (a directory), and the hash of the image that needs no copy; both may be
+ * unset. */
 void disk_images_directory(const char *path);
 void disk_known_hash(const char *hexadecimal);
 bool disk_saves_images(void);

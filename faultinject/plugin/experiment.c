@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fork server. The process of an experiment has only the processor's thread: idle time is skipped there, and what the main loop would do
- * (a reset after a triple fault, a shutdown) is noticed by a periodic signal and ends the child. All limits that
- * decide a result are of virtual time; the wall-clock limit only keeps a broken tool from waiting for ever.
+ * The fork server. The process of an experiment has only the processor's thread: idle time is skipped there,
+ * and what the main loop would do (a reset after a triple fault, a shutdown) is noticed by a periodic signal
+ * and ends the child. All limits that decide a result are of virtual time; the wall-clock limit only keeps a
+ * broken tool from waiting for ever.
  */
 #define _GNU_SOURCE
 #include "experiment.h"
@@ -73,7 +74,7 @@ static void poll_main_loop_requests(int signal_number)
     }
     if (++poll_count * POLL_MS > options.wall_ms) {
         running->end = END_WALL; /* the machine may be anywhere: nothing else is read */
-        __atomic_store_n(&running->done, 1, __ATOMIC_RELEASE);
+        results_done(running);
         _exit(0);
     }
 }
@@ -100,8 +101,8 @@ static void stay(int signal_number)
 }
 
 /*
- * Without a fork: stops the main thread where it is, so that from here on this process is as a forked child is. It
- * cannot hold the big lock, which this thread has.
+ * Without a fork: stops the main thread where it is, so that from here on this process is as a forked child
+ * is. It cannot hold the big lock, which this thread has.
  */
 static void stop_main_thread(void)
 {
@@ -157,7 +158,7 @@ static void child_ended(pid_t process, int status)
         if (!record->done) {
             record->end = END_CHILD_DIED;
             record->code = (uint64_t)status;
-            __atomic_store_n(&record->done, 1, __ATOMIC_RELEASE);
+            results_done(record);
         }
         children[i] = children[--children_alive];
         return;
@@ -204,6 +205,14 @@ static bool fork_experiment(const struct experiment *experiment)
     return false;
 }
 
+static void missed(const struct experiment *experiment)
+{
+    struct experiment_record *record = results_record(experiment->index);
+
+    record->end = END_MISSED;
+    results_done(record);
+}
+
 /* The golden path has reached the next point of the plan. */
 static void point_reached(void)
 {
@@ -212,6 +221,7 @@ static void point_reached(void)
     if (!warmed && !options.single && options.warm) {
         warmed = true;
         if (warm_begin()) {
+            results_feature(FEATURE_WARM);
             return;
         }
     }
@@ -224,8 +234,7 @@ static void point_reached(void)
         }
         next_position++;
         if (experiment->time_ns < machine_time()) {
-            results_record(experiment->index)->end = END_MISSED;
-            results_record(experiment->index)->done = 1;
+            missed(experiment);
             continue;
         }
         results_note_outputs();
@@ -273,14 +282,12 @@ static void begin(void)
     }
 }
 
-/* In the fork server itself, the golden run ended before the plan did: what is left was planned beyond its end. */
+/* In the fork server itself, the golden run ended before the plan did: what is left was planned beyond its
+ * end. */
 static void golden_path_ended(void)
 {
     for (; next_position < plan_count(); next_position++) {
-        struct experiment_record *record = results_record(plan_experiment(next_position)->index);
-
-        record->end = END_MISSED;
-        record->done = 1;
+        missed(plan_experiment(next_position));
     }
     wait_for_children(0);
     results_finished();

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options and start of the plugin. Given to QEMU as -plugin plugin.so,mode=MODE,KEY=VALUE,...; the harness writes this
- * line. An option that is not known or malformed refuses the run.
+ * Options and start of the plugin. Given to QEMU as -plugin plugin.so,mode=MODE,KEY=VALUE,...; the harness
+ * writes this line. An option that is not known or malformed refuses the run.
  */
 #include "disk.h"
 #include "experiment.h"
 #include "observe.h"
 #include "plan.h"
+#include "quick.h"
 #include "results.h"
 #include "service.h"
 #include "stretch.h"
@@ -31,8 +32,9 @@ static struct {
     uint64_t wall_ms;
     uint64_t warm;
     uint64_t system_call;
+    uint64_t quick;
     struct stop_addresses addresses;
-} options = {.observed_entries = 16, .jobs = 1, .wall_ms = 60000, .every = 200000};
+} options = {.observed_entries = 16, .jobs = 1, .wall_ms = 60000, .every = 200000, .quick = 1};
 
 static bool option_text(const char *key, const char *value)
 {
@@ -56,12 +58,19 @@ static bool option_number(const char *key, const char *value)
     const struct {
         const char *key;
         uint64_t *place;
-    } numbers[] = {{"observed", &options.observed}, {"observed_entries", &options.observed_entries},
-                   {"every", &options.every},       {"seed", &options.seed},
-                   {"jobs", &options.jobs},         {"limit_ns", &options.limit_ns},
-                   {"wall_ms", &options.wall_ms},   {"warm", &options.warm},   {"verdict", &options.addresses.verdict},
+    } numbers[] = {{"observed", &options.observed},
+                   {"observed_entries", &options.observed_entries},
+                   {"every", &options.every},
+                   {"seed", &options.seed},
+                   {"jobs", &options.jobs},
+                   {"limit_ns", &options.limit_ns},
+                   {"wall_ms", &options.wall_ms},
+                   {"warm", &options.warm},
+                   {"quick", &options.quick},
                    {"system_call", &options.system_call},
-                   {"mark", &options.addresses.mark}, {"recovery", &options.addresses.recovery},
+                   {"verdict", &options.addresses.verdict},
+                   {"mark", &options.addresses.mark},
+                   {"recovery", &options.addresses.recovery},
                    {"failure", &options.addresses.failure}};
     char *end;
     uint64_t number = strtoull(value, &end, 0);
@@ -167,14 +176,16 @@ static const struct stop_handlers *mode_start(void)
         return count_configure(options.events) ? &count_handlers : NULL;
     }
     if (strcmp(mode, "debug") == 0) {
-        return options.plan && plan_read(options.plan) && debug_configure(options.events) ? &debug_handlers : NULL;
+        return options.plan && plan_read(options.plan) && debug_configure(options.events) ? &debug_handlers
+                                                                                          : NULL;
     }
-    fprintf(stderr, "fault injection: mode \"%s\" is not known (golden, trace, fork, single, crash, count, debug)\n", mode);
+    fprintf(stderr, "fault injection: mode \"%s\" is not known (golden, trace, fork, single, crash, count, debug)\n",
+            mode);
     return NULL;
 }
 
-__attribute__((visibility("default"))) int qemu_plugin_install(uint64_t plugin_id, const void *information, int count,
-                                                               char **arguments)
+__attribute__((visibility("default"))) int qemu_plugin_install(uint64_t plugin_id, const void *information,
+                                                               int count, char **arguments)
 {
     const struct stop_handlers *handlers;
 
@@ -189,6 +200,9 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t plugin_i
         fprintf(stderr, "fault injection: the plugin's options are not complete for mode %s\n",
                 options.mode ? options.mode : "(none)");
         return 1;
+    }
+    if (options.quick && quick_checksums() && options.results) {
+        results_feature(FEATURE_QUICK_CHECKSUMS);
     }
     stops_install(plugin_id, handlers, &options.addresses);
     return 0;

@@ -18,6 +18,7 @@ enum { ARENA_BYTES_PER_EXPERIMENT = 65536, ARENA_BYTES_LEAST = 64 << 20 };
 
 static struct results_header *header;
 static struct experiment_record *records;
+static uint32_t *list;
 
 static uint64_t output_starts[OUTPUT_COUNT];
 static uint64_t replies_before; /* the injection */
@@ -29,7 +30,9 @@ static unsigned recovery_count;
 bool results_create(const char *path, unsigned experiments)
 {
     char unfinished[4096];
-    uint64_t first = sizeof(struct results_header) + (uint64_t)experiments * sizeof(struct experiment_record);
+    uint64_t list_offset = sizeof(struct results_header) +
+                           (uint64_t)experiments * sizeof(struct experiment_record);
+    uint64_t first = (list_offset + (uint64_t)experiments * sizeof(*list) + 7) & ~7ull;
     uint64_t bytes = first + ARENA_BYTES_LEAST + (uint64_t)experiments * ARENA_BYTES_PER_EXPERIMENT;
     int file;
 
@@ -47,6 +50,7 @@ bool results_create(const char *path, unsigned experiments)
         return false;
     }
     records = (struct experiment_record *)(header + 1);
+    list = (uint32_t *)((uint8_t *)header + list_offset);
     *header = (struct results_header){.magic = RESULTS_MAGIC,
                                       .header_bytes = sizeof(struct results_header),
                                       .record_bytes = sizeof(struct experiment_record),
@@ -64,6 +68,19 @@ bool results_create(const char *path, unsigned experiments)
 struct experiment_record *results_record(unsigned index)
 {
     return &records[index];
+}
+
+void results_feature(uint32_t feature)
+{
+    header->features |= feature;
+}
+
+void results_done(struct experiment_record *record)
+{
+    uint32_t place = __atomic_fetch_add(&header->listed, 1, __ATOMIC_RELAXED);
+
+    __atomic_store_n(&record->done, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&list[place], (uint32_t)(record - records) + 1, __ATOMIC_RELEASE);
 }
 
 void results_count_fork(void)
@@ -201,5 +218,5 @@ void results_complete(struct experiment_record *record, enum end end)
         record->disk_bytes_known = 1;
         disk_save(hash);
     }
-    __atomic_store_n(&record->done, 1, __ATOMIC_RELEASE);
+    results_done(record);
 }

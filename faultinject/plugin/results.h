@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The files through which the plugin hands results to the harness. All fields are little-endian and of fixed size;
- * faultinject/records.py reads the same layout and checks the sizes that the header states.
+ * The files through which the plugin hands results to the harness. All fields are little-endian and of fixed
+ * size; faultinject/records.py reads the same layout and checks the sizes that the header states.
  *
- * An experiments file: one header, one record for each planned experiment, then an arena in which children append
- * outputs and recovery records (a record names its parts by offset from the start of the file).
- * Recovery records are copied as the kernel laid them out (struct recovery_record, 104 bytes).
+ * An experiments file: one header, one record for each planned experiment, a list of those that are done,
+ * then an arena in which children append outputs and recovery records (a record names its parts by offset
+ * from the start of the file). The list has a 32-bit number for each planned experiment: in the order in
+ * which they ended, the index of an experiment plus 1; 0 from where none has ended yet. Recovery records are
+ * copied as the kernel laid them out (struct recovery_record, 104 bytes).
  */
 #ifndef FAULTINJECT_RESULTS_H
 #define FAULTINJECT_RESULTS_H
@@ -30,10 +32,10 @@ enum end {
 
 /* What became of the faulty value or place, as far as it was watched. */
 enum activation {
-    ACTIVATION_NOT_SEEN = 0,    /* neither used nor replaced while watched */
-    ACTIVATION_USED = 1,        /* an instruction used it */
-    ACTIVATION_REPLACED = 2,    /* replaced before any use */
-    ACTIVATION_IMPOSSIBLE = 3   /* the fault could not be put in: the place is not there */
+    ACTIVATION_NOT_SEEN = 0,  /* neither used nor replaced while watched */
+    ACTIVATION_USED = 1,      /* an instruction used it */
+    ACTIVATION_REPLACED = 2,  /* replaced before any use */
+    ACTIVATION_IMPOSSIBLE = 3 /* the fault could not be put in: the place is not there */
 };
 
 struct experiment_record {
@@ -67,7 +69,7 @@ struct experiment_record {
     } outputs[OUTPUT_COUNT];
     uint32_t end_stage; /* of the target service, at the end */
     uint32_t end_restarts;
-    uint64_t given_up; /* bit n: the n-th service named by the options was marked down */
+    uint64_t given_up;            /* bit n: the n-th service named by the options was marked down */
     int64_t activated_at_ns;      /* when it was used or replaced; 0: never seen */
     int64_t detected_at_ns;       /* when the kernel noted the first failure after the injection; 0: never */
     uint64_t calls_at_activation; /* replies of the target service since the injection, at activation */
@@ -86,26 +88,34 @@ struct results_header {
     uint64_t file_bytes;
     uint32_t forked;
     uint32_t finished; /* 1: the whole plan was worked off */
+    uint32_t listed;   /* places taken in the list */
+    uint32_t features; /* FEATURE_*: what was done to be fast; no result depends on it */
 };
+
+enum { FEATURE_QUICK_CHECKSUMS = 1, FEATURE_WARM = 2 };
 
 /* Creates the file and maps it shared; false after a message on stderr. */
 bool results_create(const char *path, unsigned experiments);
 struct experiment_record *results_record(unsigned index);
 void results_count_fork(void);
+void results_feature(uint32_t feature);
+
+/* The record is complete, from now on it is the reader's. */
+void results_done(struct experiment_record *record);
 void results_finished(void);
 
 /* Appends to the arena (safe from several children at once); returns the offset, or 0 when it is full. */
 uint64_t results_append(const void *bytes, uint64_t length_bytes);
 
 /*
- * Fills in what every end of a run has: end, time, place, outputs since injection, recoveries, disk. The verdict is
- * set by the caller before. Marks the record done.
+ * Fills in what every end of a run has: end, time, place, outputs since injection, recoveries, disk. The
+ * verdict is set by the caller before. Marks the record done.
  */
 void results_complete(struct experiment_record *record, enum end end);
 
 /*
- * Notes where the outputs stand. To be called before the fork: afterwards the fork server goes on and writes to the same
- * files.
+ * Notes where the outputs stand. To be called before the fork: afterwards the fork server goes on and writes
+ * to the same files.
  */
 void results_note_outputs(void);
 
