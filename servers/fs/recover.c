@@ -32,6 +32,7 @@ void service_start_recovered(void)
     if (mount_volume() < 0) {
         fs_panic(FS_PANIC_VOLUME); /* it was mounted: perhaps the disk answers the next incarnation */
     }
+    region_seal(); /* opening the SSRs commits the region */
     for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK; index++) {
         if (binding.flags & BINDING_QUARANTINED || service_open_ssr(binding.binding) != PD_OK) {
             continue;
@@ -45,5 +46,4 @@ void service_start_recovered(void)
         }
     }
     service_close_ssr();
-    region_seal();
 }

@@ -35,11 +35,11 @@ static uint64_t random_state = 1;
 static int64_t ssr_open = -1; /* client whose SSR is in the window */
 
 static sigjmp_buf crash_point;
-static volatile bool may_crash;
+static volatile bool in_server;       /* the server's code is running, and may crash */
 static uint64_t calls_to_crash;
 static uint64_t blocks_to_crash;
-static volatile uint64_t steps_to_crash;
-static volatile bool stepping;
+static volatile uint64_t steps_to_crash; /* 0 if the processor does not single-step */
+static uint64_t clock_s = 1700000000;
 
 void host_seed(uint64_t seed)
 {
@@ -75,13 +75,6 @@ int host_run(const char *format, ...)
 
 /* ---- Crashes ---- */
 
-__attribute__((noreturn)) static void crash(void)
-{
-    stepping = false;
-    may_crash = false;
-    siglongjmp(crash_point, 1);
-}
-
 __attribute__((no_sanitize_coverage)) static void set_trap_flag(bool on)
 {
     if (on) {
@@ -91,29 +84,60 @@ __attribute__((no_sanitize_coverage)) static void set_trap_flag(bool on)
     }
 }
 
+/* The host's own code does not crash: it leaves the server at its beginning and comes back to it at its end. */
+static bool leave_server(void)
+{
+    bool was_in_server = in_server;
+
+    set_trap_flag(false);
+    in_server = false;
+    return was_in_server;
+}
+
+static void enter_server(bool may_crash)
+{
+    in_server = may_crash;
+    if (may_crash && steps_to_crash != 0) {
+        set_trap_flag(true);
+    }
+}
+
+__attribute__((noreturn)) static void crash(void)
+{
+    in_server = false;
+    steps_to_crash = 0;
+    siglongjmp(crash_point, 1);
+}
+
 /* Called at each basic block of code that was compiled with -fsanitize-coverage=trace-pc. */
 void __sanitizer_cov_trace_pc(void);
 
 __attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc(void)
 {
-    if (may_crash && blocks_to_crash != 0 && --blocks_to_crash == 0) {
-        steps_to_crash = 1 + host_below(60);
-        stepping = true;
+    uint64_t steps = 0;
+
+    if (!in_server || steps_to_crash != 0) {
+        return;
+    }
+    host_counts.blocks++;
+    if (blocks_to_crash != 0 && --blocks_to_crash == 0) {
+        steps = 1 + host_below(60);
+    } else if (host_counts.blocks == host_plan.crash_at_block) {
+        steps = 1 + host_plan.crash_steps;
+        blocks_to_crash = host_plan.crash_again_blocks;
+    }
+    if (steps != 0) {
+        steps_to_crash = steps;
         set_trap_flag(true);
     }
 }
 
 static void on_trap(int signal, siginfo_t *info, void *context)
 {
-    ucontext_t *machine = context;
-
     (void)signal;
     (void)info;
-    if (!stepping) {
-        machine->uc_mcontext.gregs[REG_EFL] &= ~0x100ll;
-        return;
-    }
-    if (--steps_to_crash == 0) {
+    (void)context;
+    if (in_server && --steps_to_crash == 0) {
         crash();
     }
 }
@@ -123,22 +147,38 @@ static uint64_t random_distance(uint64_t average)
     return 1 + host_below(2 * average);
 }
 
+/* The server gets control, and crashes as planned. */
 static void arm(void)
 {
-    may_crash = true;
     if (blocks_to_crash == 0 && host_plan.crash_every_blocks != 0) {
         blocks_to_crash = random_distance(host_plan.crash_every_blocks);
     }
     if (calls_to_crash == 0 && host_plan.crash_every_calls != 0) {
         calls_to_crash = random_distance(host_plan.crash_every_calls);
     }
+    enter_server(true);
 }
 
 static void disarm(void)
 {
-    stepping = false;
-    set_trap_flag(false);
-    may_crash = false;
+    leave_server();
+    steps_to_crash = 0;
+}
+
+/* A clock of our own: it goes on now and then, also between two attempts at one call. */
+static void let_time_pass(void)
+{
+    struct boot_info *boot = (struct boot_info *)BOOT_INFO_ADDRESS;
+    static uint32_t calls;
+
+    clock_s += ++calls % 40 == 0;
+    boot->epoch_s = clock_s;
+    boot->tsc_hz = UINT64_MAX;
+}
+
+void host_set_clock(uint64_t seconds)
+{
+    clock_s = seconds;
 }
 
 static void *map_at(uintptr_t address, size_t bytes)
@@ -164,8 +204,7 @@ static void map_windows(void)
     map_at(WINDOW_LEND, 64 * 4096);
     map_at(WINDOW_MESSAGE, 4096);
     map_at(WINDOW_OUTBOX, OUTBOX_BYTES);
-    ((struct boot_info *)map_at(BOOT_INFO_ADDRESS, 4096))->epoch_s = 1700000000;
-    ((struct boot_info *)BOOT_INFO_ADDRESS)->tsc_hz = 2000000000;
+    map_at(BOOT_INFO_ADDRESS, 4096);
     sigaction(SIGTRAP, &action, NULL);
 }
 
@@ -212,11 +251,11 @@ static void commit(void)
     ssr_open = -1;
 }
 
-static void recover(void)
+/* The server's start, as often as it takes. */
+static void start_up(void (*start)(void))
 {
     volatile int attempts = 0;
 
-    host_counts.crashes++;
     if (sigsetjmp(crash_point, 1) != 0) {
         host_counts.crashes_in_recovery++;
         attempts++;
@@ -224,12 +263,19 @@ static void recover(void)
     assert(attempts < 1000);
     forget_memory();
     begin(-1);
+    let_time_pass();
     if (attempts < 3) {
         arm();
     }
-    service_start_recovered();
+    start();
     disarm();
     commit();
+}
+
+static void recover(void)
+{
+    host_counts.crashes++;
+    start_up(service_start_recovered);
 }
 
 void host_crash_now(void)
@@ -248,10 +294,7 @@ void host_restart(void)
     calls_to_crash = 0;
     blocks_to_crash = 0;
     steps_to_crash = 0;
-    forget_memory();
-    begin(-1);
-    service_start_fresh();
-    commit();
+    start_up(service_start_fresh);
 }
 
 void host_start(const char *image)
@@ -302,6 +345,7 @@ again:
         recover();
     }
     begin(client);
+    let_time_pass();
     memset(&request, 0, sizeof(request));
     request.operation = (uint16_t)operation;
     request.binding = client;
@@ -365,6 +409,7 @@ void host_unbind(uint32_t client)
 
 _Noreturn void server_panic(uint64_t code)
 {
+    disarm();
     host_counts.panics++;
     if (!host_plan.panics_allowed) {
         fprintf(stderr, "unexpected panic %lx\n", (unsigned long)code);
@@ -375,43 +420,62 @@ _Noreturn void server_panic(uint64_t code)
 
 void server_log(const char *format, ...)
 {
+    bool may_crash = leave_server();
     va_list arguments;
 
-    if (getenv("FS_TEST_LOG") == NULL) {
-        return;
+    if (getenv("FS_TEST_LOG") != NULL) {
+        va_start(arguments, format);
+        vfprintf(stderr, format, arguments);
+        fputc('\n', stderr);
+        va_end(arguments);
     }
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
+    enter_server(may_crash);
 }
 
 int64_t service_enumerate(uint32_t index, struct service_binding *binding)
 {
-    for (uint32_t client = 0; client < HOST_CLIENTS; client++) {
-        if (bound[client] && index-- == 0) {
-            binding->binding = client;
-            binding->flags = quarantined[client] ? BINDING_QUARANTINED : 0;
-            binding->badge = client;
-            return PD_OK;
-        }
+    bool may_crash = leave_server();
+    uint32_t client = 0;
+
+    while (client < HOST_CLIENTS && (!bound[client] || index-- > 0)) {
+        client++;
     }
-    return PD_BAD_ARGUMENT;
+    if (client < HOST_CLIENTS) {
+        binding->binding = client;
+        binding->flags = quarantined[client] ? BINDING_QUARANTINED : 0;
+        binding->badge = client;
+    }
+    enter_server(may_crash);
+    return client < HOST_CLIENTS ? PD_OK : PD_BAD_ARGUMENT;
+}
+
+/* What recovery has written to the SSR and the region is committed when it closes them (server.h). */
+static void commit_recovery_step(void)
+{
+    if (ssr_open >= 0) {
+        memcpy(&committed_ssr[ssr_open], (void *)WINDOW_SSR, sizeof(struct fs_ssr));
+        memcpy(&committed_region, (void *)WINDOW_REGION, sizeof(committed_region));
+    }
+    ssr_open = -1;
 }
 
 int64_t service_open_ssr(uint32_t binding)
 {
-    if (ssr_open >= 0) {
-        memcpy(&committed_ssr[ssr_open], (void *)WINDOW_SSR, sizeof(struct fs_ssr));
-    }
+    bool may_crash = leave_server();
+
+    commit_recovery_step();
     ssr_open = binding;
     memcpy((void *)WINDOW_SSR, &committed_ssr[binding], sizeof(struct fs_ssr));
+    enter_server(may_crash);
     return PD_OK;
 }
 
 int64_t service_close_ssr(void)
 {
-    ssr_open = -1;
+    bool may_crash = leave_server();
+
+    commit_recovery_step();
+    enter_server(may_crash);
     return PD_OK;
 }
 
@@ -456,20 +520,21 @@ struct service_result service_invoke(uint32_t slot, uint32_t operation, const ui
                                      uint64_t lend_base)
 {
     struct service_result result = {.status = PD_OK};
+    bool may_crash = leave_server();
 
     assert(slot == SLOT_BLK);
     (void)transfer;
     if (operation == BLK_INFO) {
         result.words[1] = disk_bytes / 512;
-        return result;
-    }
-    if (may_crash && calls_to_crash != 0 && --calls_to_crash == 0) {
+    } else if (may_crash && calls_to_crash != 0 && --calls_to_crash == 0) {
         if (host_below(2) == 0) {
             serve_disk(operation, words[0], words[1], (uint8_t *)lend_base); /* it happened, the reply did not come */
         }
         crash();
+    } else {
+        result.words[0] = (uint64_t)serve_disk(operation, words[0], words[1], (uint8_t *)lend_base);
     }
-    result.words[0] = (uint64_t)serve_disk(operation, words[0], words[1], (uint8_t *)lend_base);
+    enter_server(may_crash);
     return result;
 }
 

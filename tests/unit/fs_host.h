@@ -21,11 +21,16 @@
 
 #define HOST_CLIENTS 8
 
-/* What may go wrong, and what did. Zero means: nothing goes wrong. */
+/*
+ * What may go wrong, and what did. Zero means: nothing goes wrong. Basic blocks of the server are counted if it was compiled with
+ * -fsanitize-coverage=trace-pc; nothing here depends on the build machine's clock.
+ */
 struct host_plan {
     uint64_t crash_every_calls;        /* of the block service, on average */
-    uint64_t crash_every_blocks;       /* basic blocks, on average, and then some instructions further on, single-stepped;
-                                          for code compiled with -fsanitize-coverage=trace-pc */
+    uint64_t crash_every_blocks;       /* basic blocks, on average, and then some instructions further on, single-stepped */
+    uint64_t crash_at_block;           /* exactly there, once: host_counts.blocks says where the run is */
+    uint32_t crash_steps;              /* and so many instructions further on, */
+    uint64_t crash_again_blocks;       /* and once more so many blocks later: in the recovery, or in the call run again */
     uint64_t power_cut_at_write;       /* the disk takes this many writes and no more */
     uint64_t disk_error_every;         /* a read or a write fails, on average */
     bool panics_allowed;               /* a panic of the server is a crash, not a failed test */
@@ -33,6 +38,7 @@ struct host_plan {
 
 struct host_counts {
     uint64_t calls;
+    uint64_t blocks;                   /* basic blocks of the server, those of recoveries too */
     uint64_t crashes;
     uint64_t crashes_in_recovery;
     uint64_t panics;
@@ -49,13 +55,16 @@ void host_seed(uint64_t seed);
 uint64_t host_random(void);
 uint64_t host_below(uint64_t limit);
 
+/* The clock from here on, in seconds since 1970; it goes on by itself, a little. */
+void host_set_clock(uint64_t seconds);
+
 /* Run a command of the build machine; its exit status. */
 int host_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Load an image as the disk, forget all clients, start the server fresh. */
 void host_start(const char *image);
 
-/* Start the server fresh again on the disk as it is now: after a power cut, or after an unmount. */
+/* Start the server fresh again on the disk as it is now: after a power cut, or after an unmount. It may crash as planned. */
 void host_restart(void);
 
 /* Write the disk as it is now to a file. */

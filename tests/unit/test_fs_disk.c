@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "abi/kernel.h"
 #include "fs_host.h"
 #include "servers/fs/ext2.h"
 #include "servers/fs/fs.h"
@@ -22,14 +21,6 @@ static void start(const char *size)
     host_seed(1);
     ck_assert_int_eq(host_run("rm -f %s; mke2fs -q -F -t ext2 -b 4096 %s %s >/dev/null", image, image, size), 0);
     host_start(image);
-}
-
-static void set_clock(uint64_t seconds)
-{
-    struct boot_info *boot = (struct boot_info *)BOOT_INFO_ADDRESS;
-
-    boot->epoch_s = seconds;
-    boot->tsc_hz = UINT64_MAX; /* it stands still */
 }
 
 static void make_file(const char *path, uint32_t bytes)
@@ -62,11 +53,11 @@ START_TEST(a_time_of_deletion_is_no_link_of_orphans)
     struct fs_stat stat;
 
     start("16M");
-    set_clock(clocks[_i]);
+    host_set_clock(clocks[_i]);
     make_file("/gone", 5000);
     ck_assert_int_eq(fs_stat(0, "/gone", true, &stat), 0);
     ck_assert_int_eq(fs_path(0, FS_UNLINK, "/gone", 0, 0, 0), 0);
-    set_clock(1700000000); /* a host that sets the clock late: now e2fsck trusts the times */
+    host_set_clock(1700000000); /* a host that sets the clock late: now e2fsck trusts the times */
     ck_assert_int_eq(fs_simple(0, FS_SYNC), 0);
     ck_assert_uint_eq(inode_on_disk((uint32_t)stat.inode)->links, 0);
     ck_assert_uint_ge(inode_on_disk((uint32_t)stat.inode)->dtime, fs.volume.inodes);

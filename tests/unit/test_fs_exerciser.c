@@ -70,6 +70,15 @@ START_TEST(agrees_with_crashes_at_calls_of_the_block_service)
 }
 END_TEST
 
+START_TEST(agrees_with_crashes_after_any_instruction)
+{
+    prepare(_i, 200, "48M");
+    host_plan.crash_every_blocks = setting("FS_EVERY", 20000);
+    finish(exerciser_run(setting("FS_STEPS", 3000)));
+    ck_assert_uint_gt(host_counts.crashes, 100);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fs_exerciser");
@@ -79,6 +88,10 @@ int main(void)
 
     tcase_add_loop_test(tests, agrees_without_crashes, 0, 6);
     tcase_add_loop_test(tests, agrees_with_crashes_at_calls_of_the_block_service, 0, 6);
+    tcase_set_timeout(tests, 1200);
+    suite_add_tcase(suite, tests);
+    tests = tcase_create("instructions");
+    tcase_add_loop_test(tests, agrees_with_crashes_after_any_instruction, 0, 6);
     tcase_set_timeout(tests, 1200);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
