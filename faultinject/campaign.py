@@ -29,6 +29,7 @@ from faultinject.models import Model
 from faultinject.oracle import DiskOracle, DiskVerdict
 from faultinject.plan import Environment, Execution, Fault, Planned, Shard, Space, make_space
 from faultinject.records import Experiment, Stretch
+from faultinject.stopping import Until
 from faultinject.store import Part, Store
 from faultinject.symbols import keep
 from faultinject.system import System, file_sha256
@@ -56,6 +57,8 @@ class Request:
     shard: Shard = Shard()
     #: Faults that are known to be equal are run once, and those that are known to have no effect not at all.
     prune: bool = True
+    #: Stop earlier than after `count` draws, when that is enough.
+    until: Until | None = None
 
     @property
     def part(self) -> Part:
@@ -286,11 +289,12 @@ class Campaign:
         self._overwritten = overwritten
         self._waiting: list[schema.Record] = []
         self._waiting_since = 0.0
+        self._strata = len(space.strata)
         self.progress = Progress(self._mine(request.count))
 
     def _mine(self, draws: int) -> int:
         """How many of the first draws belong to this shard."""
-        strata, shard = len(self._space.strata), self._request.shard
+        strata, shard = self._strata, self._request.shard
         deals, rest = divmod(draws, strata)
         own = len(range(shard.index, deals, shard.of)) * strata
         return own + (rest if deals % shard.of == shard.index else 0)
@@ -299,11 +303,32 @@ class Campaign:
         """Until all is done. Whatever ends it earlier, what has been delivered is in the database."""
         self._count()
         self._work_off()
-        while (planned := self._store.parts()[0].draws) < self._request.count:
-            self._plan(planned, min(planned + BATCH_DRAWS * self._request.shard.of, self._request.count))
-            self._count()
-            self._work_off()
+        while goal := self._goal():
+            planned = self._store.parts()[0].draws
+            while planned < goal:
+                first, planned = planned, min(planned + BATCH_DRAWS * self._request.shard.of, goal)
+                self._plan(first, planned)
+                self._count()
+                self._work_off()
         self._store.finish()
+
+    def _goal(self) -> int | None:
+        """Up to which draw it goes on from here; None when these are enough. It is kept in the database, so that an
+        interruption on the way there does not change where the next one is."""
+        part, request = self._store.parts()[0], self._request
+        goal: int | None = min(part.goal, request.count)
+        if part.draws >= goal:
+            goal = request.count
+            if request.until:
+                goal = request.until.next_look(self.progress.outcomes[request.until.outcome], part.draws)
+                if goal is not None:
+                    goal = min(-(-goal // self._strata) * self._strata, request.count)
+            if goal is None or goal <= part.draws:
+                return None
+        if goal != part.goal:
+            self._store.set_goal(goal)
+        self.progress.total = self._mine(goal)
+        return goal
 
     def _count(self) -> None:
         """What is done, by the database: an experiment that was run already may have gained weight."""

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from faultinject.errors import InjectorError
+from faultinject.errors import InjectorError, explain_os_error
 from faultinject.system import BUILD, ROOT
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -81,13 +81,30 @@ def cc(arguments: tuple[str, ...]) -> None:
     os.execv(compiler, [str(compiler), *arguments])
 
 
+def _campaign_file(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+    """Its values become the defaults of the other parameters."""
+    if path:
+        from faultinject.campaignfile import load
+
+        flags = {max(option.opts, key=len).lstrip("-"): option for option in context.command.params
+                 if isinstance(option, click.Option)}
+        context.default_map = {flags[key].name: value for key, value in load(path, flags).items()}
+    return path
+
+
 @cli.command()
+@click.argument("file", type=image_option, required=False, metavar="[FILE.toml]", is_eager=True,
+                expose_value=False, callback=_campaign_file)
 @click.option("--service", default="fs", show_default=True, metavar="LIST", help="The services in which faults are put, "
               "with commas; all: every one that the workload uses.")
 @click.option("--model", default="reg-bitflip,memory-abort,hang,kill", show_default=True, metavar="LIST",
               help="Fault models, with commas: reg-bitflip, memory-abort, hang, kill, code-bitflip, control.")
-@click.option("--n", "count", type=click.IntRange(1), default=200, show_default=True, help="Faults in all, dealt out "
-              "to the services and models in turn.")
+@click.option("--n", "count", type=click.IntRange(1), help="Faults in all, dealt out to the services and models in turn; "
+              "with --until-halfwidth the most there may be.  [default: 200]")
+@click.option("--until-halfwidth", metavar="P%", help="Stop as soon as the Wilson 95 % interval of an outcome's share has "
+              "this half-width, for example 0.5%.")
+@click.option("--outcome", default="silent_data_corruption", show_default=True, metavar="CLASS",
+              help="The outcome that --until-halfwidth is about.")
 @click.option("--seed", type=int, default=1, show_default=True, help="From which all faults are drawn.")
 @click.option("--shard", default="0/1", metavar="I/N", help="Only part I (from 0) of N; `perdure merge` joins them.")
 @click.option("--prune/--no-prune", default=True, show_default=True, help="Run equal register faults once, and those "
@@ -103,9 +120,9 @@ def cc(arguments: tuple[str, ...]) -> None:
 @click.option("--recovery", type=click.Choice(["none", "restart", "ssr", "full"]), default="full", show_default=True,
               help="How much of recovery is in force: none (a service that fails stays down), restart (it starts without "
               "state), ssr (it is rebuilt, but the call in flight fails), full (and the call runs again).")
-def campaign(service: str, model: str, count: int, seed: int, shard: str, prune: bool, directory: Path | None,
+def campaign(service: str, model: str, count: int | None, until_halfwidth: str | None, outcome: str, seed: int, shard: str, prune: bool, directory: Path | None,
              resume: bool, replace: bool, jobs: int, mem: int, recovery: str) -> None:
-    """Inject faults into services while programs use them, and count what came of them.
+    """Inject faults into services while programs use them, and count what came of them. FILE.toml may say what flags do.
 
     The same arguments give the same results, byte for byte, on any machine with this version of QEMU. A campaign that
     was interrupted goes on when the same command is given again; one that is complete can be made larger with --n.
@@ -114,9 +131,13 @@ def campaign(service: str, model: str, count: int, seed: int, shard: str, prune:
     from faultinject.campaign import Request
     from faultinject.models import parse_models
     from faultinject.plan import Shard
+    from faultinject.stopping import Until
 
-    request = Request(standard.parse_services(service), parse_models(model), count, seed, jobs, Shard.parse(shard),
-                      prune)
+    until = Until.parse(outcome, until_halfwidth) if until_halfwidth else None
+    if until and Shard.parse(shard).of > 1:
+        raise click.UsageError("a shard cannot know when the whole campaign is enough: --shard takes --n alone")
+    request = Request(standard.parse_services(service), parse_models(model), count or (until.most if until else 200),
+                      seed, jobs, Shard.parse(shard), prune, until)
     place = standard.Place(directory or BUILD / "campaign", replace or directory is None, resume)
     standard.run_campaign(request, place, mem, table.make_console(), recovery)
 
@@ -242,9 +263,12 @@ def main() -> None:
     except InjectorError as error:
         click.echo(f"perdure: {error}", err=True)
         sys.exit(STATUS_SETUP)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(141)
+        click.echo(f"perdure: {explain_os_error(error)}", err=True)
+        sys.exit(STATUS_SETUP)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(141)
     sys.exit(status if isinstance(status, int) else 0)

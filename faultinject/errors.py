@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class InjectorError(Exception):
     """Something that the user can mend; shown without a traceback."""
@@ -27,3 +29,19 @@ class MachineError(InjectorError):
 
 class EngineError(InjectorError):
     """The injector itself failed: its results must not be used."""
+
+
+_MENDS = {errno.ENOSPC: "make room on that disk; a campaign then goes on with the same command",
+          errno.EDQUOT: "make room within the quota; a campaign then goes on with the same command",
+          errno.EACCES: "give yourself the right to it, or name another place",
+          errno.EPERM: "give yourself the right to it, or name another place",
+          errno.EROFS: "name a place that can be written",
+          errno.ENOENT: "see whether the path is right",
+          errno.ENOMEM: "end other programs, or use fewer --jobs",
+          errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer --jobs"}
+
+
+def explain_os_error(error: OSError) -> InjectorError:
+    """What the operating system refused, with its mend."""
+    where = f"{error.filename}: " if error.filename else ""
+    return InjectorError(f"{where}{error.strerror or error}", _MENDS.get(error.errno or 0, "see the reason above"))

@@ -98,7 +98,7 @@ _OTHERS = """
 CREATE TABLE campaign (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE part (
     part INTEGER PRIMARY KEY, seed INTEGER NOT NULL, services TEXT NOT NULL, models TEXT NOT NULL,
-    pruning TEXT NOT NULL, draws INTEGER NOT NULL, shards TEXT NOT NULL, finished INTEGER NOT NULL);
+    pruning TEXT NOT NULL, draws INTEGER NOT NULL, goal INTEGER NOT NULL, shards TEXT NOT NULL, finished INTEGER NOT NULL);
 CREATE TABLE stratum (
     service TEXT NOT NULL, model TEXT NOT NULL, instructions INTEGER NOT NULL, choices INTEGER NOT NULL,
     PRIMARY KEY (service, model)) WITHOUT ROWID;

@@ -42,6 +42,8 @@ class Part:
     pruning: str
     #: Draws that are planned: numbers 0 to draws - 1, those of the shards that are here.
     draws: int = 0
+    #: Up to which draw the campaign goes on before it decides anew.
+    goal: int = 0
     #: Empty: all of them.
     shards: tuple[Shard, ...] = ()
     finished: bool = False
@@ -54,13 +56,13 @@ class Part:
     def row(self, number: int) -> tuple:
         """As it is stored."""
         return (number, self.seed, json.dumps(self.services), json.dumps(self.models), self.pruning, self.draws,
-                json.dumps([[shard.index, shard.of] for shard in self.shards]), int(self.finished))
+                self.goal, json.dumps([[shard.index, shard.of] for shard in self.shards]), int(self.finished))
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Part:
         """From `part`."""
         return cls(row["seed"], tuple(json.loads(row["services"])), tuple(json.loads(row["models"])), row["pruning"],
-                   row["draws"], tuple(Shard(*pair) for pair in json.loads(row["shards"])), bool(row["finished"]))
+                   row["draws"], row["goal"], tuple(Shard(*pair) for pair in json.loads(row["shards"])), bool(row["finished"]))
 
 
 @contextlib.contextmanager
@@ -198,6 +200,11 @@ class Store:
     def add_weight(self, number: int, weight: int) -> None:
         """An experiment stands for so many draws more; within a transaction()."""
         self._connection.execute("UPDATE fault SET weight = weight + ? WHERE number = ?", (weight, number))
+
+    def set_goal(self, goal: int) -> None:
+        """The campaign goes on up to draw `goal`."""
+        with self.transaction():
+            self._connection.execute("UPDATE part SET goal = ?, finished = 0", (goal,))
 
     def finish(self) -> None:
         """Everything that was asked for is there."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from faultinject.errors import SetupError, UsageError
@@ -59,6 +60,8 @@ def read_symbols(kernel: Path) -> dict[str, int]:
             table = ELFFile(file).get_section_by_name(".symtab")
             found = {} if table is None else {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()
                                               if symbol.name in wanted}
+    except ELFError as error:
+        raise SetupError(f"{kernel} is not an ELF file ({error})", "build it again: make") from error
     except OSError as error:
         raise SetupError(f"the kernel image {kernel} cannot be read ({error.strerror})", "build it: make") from error
     for name in (VERDICT, RECOVERY, OBSERVED):
