@@ -45,7 +45,7 @@ static int64_t create_domain(struct thread *self, struct domain *domain, struct 
         return PD_BAD_ARGUMENT;
     child = domain_create(domain, self->rsi);
     if (child) { /* no more than its maker has; SET_PRIORITY_LIMIT may give it what the maker could give itself */
-        uint8_t priority = self->context ? self->context->priority : 0;
+        uint8_t priority = self->context ? self->context->own_priority : 0;
 
         child->priority_limit = priority < self->domain->priority_limit ? priority : self->domain->priority_limit;
     }

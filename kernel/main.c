@@ -60,7 +60,7 @@ static struct thread *root_thread(struct domain *root, uint64_t entry)
     if (!thread || !context)
         panic("no memory for the root domain's thread");
     thread_prepare(thread, entry, PROGRAM_STACK_TOP, 0);
-    context->priority = ROOT_PRIORITY;
+    sched_context_set_priority(context, ROOT_PRIORITY);
     context->thread = thread;
     thread->context = context;
     give(root, SLOT_SELF_DOMAIN, &root->object, RIGHT_ALL);

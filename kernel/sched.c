@@ -14,6 +14,7 @@
 #define FPU_CONTROL_DEFAULT 0x037f /* all exceptions masked, 64 bits of mantissa: Intel SDM vol. 1, 8.1.5 */
 #define FPU_MXCSR_DEFAULT 0x1f80u  /* all exceptions masked: 11.6.4 */
 #define CALL_CHAIN_LIMIT 16 /* the graph of services is acyclic and no deeper than this */
+#define PERIOD_US_MAXIMUM 3600000000u
 
 static struct sched_context *exhausted; /* budgets used up, waiting for their next period */
 
@@ -48,7 +49,7 @@ void sched_enqueue(struct sched_context *context)
     struct cpu *cpu = cpu_local();
     struct sched_context **head = &cpu->ready[context->priority];
 
-    if (context->queued || context->exhausted)
+    if (context->queued || (context->exhausted && !context->background))
         return;
     context->queued = 1;
     if (*head) {
@@ -84,6 +85,99 @@ void sched_dequeue(struct sched_context *context)
     }
 }
 
+/* At this priority from now on, behind the others that have it. */
+static void move_to(struct sched_context *context, uint8_t priority)
+{
+    bool queued = context->queued;
+
+    sched_dequeue(context);
+    context->priority = priority;
+    if (queued)
+        sched_enqueue(context);
+    cpu_local()->reschedule = 1;
+}
+
+static void set_budget(struct sched_context *context, uint64_t budget_ticks, uint64_t period_ticks)
+{
+    forget_exhausted(context);
+    context->exhausted = 0;
+    context->budget_ticks = budget_ticks;
+    context->period_ticks = period_ticks;
+    context->remaining_ticks = (int64_t)budget_ticks;
+    context->replenish_ticks = cpu_timestamp() + period_ticks;
+}
+
+void sched_context_set_priority(struct sched_context *context, uint8_t priority)
+{
+    set_budget(context, 0, 0);
+    context->own_priority = priority;
+    context->background = 0;
+    move_to(context, priority);
+}
+
+/* Begin the period that `now` is in: the budget is there again, but for what was used too much. */
+static void replenish(struct sched_context *context, uint64_t now)
+{
+    uint64_t periods = (now - context->replenish_ticks) / context->period_ticks + 1;
+    int64_t debt_ticks = context->remaining_ticks < 0 ? context->remaining_ticks : 0;
+    int64_t budget_ticks = (int64_t)context->budget_ticks;
+
+    context->replenish_ticks += periods * context->period_ticks;
+    context->remaining_ticks = debt_ticks + (int64_t)periods * budget_ticks;
+    if (context->remaining_ticks > budget_ticks)
+        context->remaining_ticks = budget_ticks;
+}
+
+static void spend(struct sched_context *context, uint64_t ticks, uint64_t now)
+{
+    context->consumed_ticks += ticks;
+    if (!context->budget_ticks || context->exhausted)
+        return;
+    if (now >= context->replenish_ticks)
+        replenish(context, now);
+    context->remaining_ticks -= (int64_t)ticks;
+    if (context->remaining_ticks > 0)
+        return;
+    context->exhausted = 1;
+    context->exhausted_next = exhausted;
+    exhausted = context;
+    if (context->background)
+        move_to(context, context->background);
+    else
+        sched_dequeue(context);
+    cpu_local()->reschedule = 1;
+}
+
+/* What has passed since this was done last is paid for by the CPU's context. */
+static void charge(struct cpu *cpu, uint64_t now)
+{
+    uint64_t ticks = now - cpu->accounted_ticks;
+
+    cpu->accounted_ticks = now;
+    if (cpu->context)
+        spend(cpu->context, ticks, now);
+}
+
+static void replenish_all(uint64_t now)
+{
+    struct sched_context **link = &exhausted;
+
+    while (*link) {
+        struct sched_context *context = *link;
+
+        if (context->replenish_ticks <= now)
+            replenish(context, now);
+        if (context->remaining_ticks <= 0) {
+            link = &context->exhausted_next;
+            continue;
+        }
+        *link = context->exhausted_next;
+        context->exhausted = 0;
+        move_to(context, context->own_priority);
+        sched_enqueue(context);
+    }
+}
+
 /* Who has to run so that `thread` gets on: itself, or at the end of the chain of calls it waits for. */
 static struct thread *chain_end(struct thread *thread)
 {
@@ -101,6 +195,7 @@ struct thread *schedule(void)
 {
     struct cpu *cpu = cpu_local();
 
+    charge(cpu, cpu_timestamp());
     cpu->reschedule = 0;
     while (cpu->ready_mask) {
         unsigned priority = 31u - (unsigned)__builtin_clz(cpu->ready_mask);
@@ -131,8 +226,8 @@ void sched_fpu_toggle(void)
         cpu_write_cr0(cpu_read_cr0() | CR0_TS);
 }
 
-/* An image as FXSAVE makes it (Intel SDM vol. 1, 10.5.1) of registers that are all zero: not those of FNINIT, which
- * leaves what another thread had in them. */
+/* An image as FXSAVE makes it (Intel SDM vol. 1, 10.5.1) of registers that are all zero: not those of FNINIT,
+ * which leaves what another thread had in them. */
 static void *fpu_fresh(struct domain *payer)
 {
     char *image = kernel_allocate(payer, FPU_BYTES);
@@ -198,47 +293,13 @@ struct thread *kernel_leave(void)
     return switch_to(schedule());
 }
 
-static void charge(struct sched_context *context, uint64_t ticks, uint64_t now)
+/* Round robin: after its slice a context goes behind the others of its priority. */
+static void take_turns(struct sched_context *context)
 {
-    context->consumed_ticks += ticks;
-    if (context->budget_ticks) {
-        if (ticks < context->remaining_ticks) {
-            context->remaining_ticks -= ticks;
-        } else {
-            sched_dequeue(context);
-            context->exhausted = 1;
-            context->exhausted_next = exhausted;
-            exhausted = context;
-            cpu_local()->reschedule = 1;
-            if (context->replenish_ticks <= now)
-                context->replenish_ticks = now + context->period_ticks;
-        }
-    }
-    if (++context->slice_ticks >= SLICE_TICKS && context->queued) {
-        context->slice_ticks = 0;
-        sched_dequeue(context);
-        sched_enqueue(context); /* behind the others of its priority */
-        cpu_local()->reschedule = 1;
-    }
-}
-
-static void replenish(uint64_t now)
-{
-    struct sched_context **link = &exhausted;
-
-    while (*link) {
-        struct sched_context *context = *link;
-
-        if (context->replenish_ticks > now) {
-            link = &context->exhausted_next;
-            continue;
-        }
-        *link = context->exhausted_next;
-        context->exhausted = 0;
-        context->remaining_ticks = context->budget_ticks;
-        context->replenish_ticks += context->period_ticks;
-        sched_enqueue(context);
-    }
+    if (++context->slice_ticks < SLICE_TICKS || !context->queued)
+        return;
+    context->slice_ticks = 0;
+    move_to(context, context->priority);
 }
 
 static void check_hang(struct thread *current)
@@ -255,56 +316,52 @@ void sched_tick(void)
     struct cpu *cpu = cpu_local();
     uint64_t now = cpu_timestamp();
 
+    charge(cpu, now);
     if (cpu->context)
-        charge(cpu->context, now - cpu->accounted_ticks, now);
-    cpu->accounted_ticks = now;
+        take_turns(cpu->context);
     if (cpu->current)
         check_hang(cpu->current);
-    replenish(now);
+    replenish_all(now);
     thread_deadlines(now);
     service_alarms(now);
     supervise_monitor(now);
     reap_step();
 }
 
+static int64_t set(struct thread *self, struct sched_context *context)
+{
+    uint64_t priority = self->rdi, budget_us = self->rsi, period_us = self->rdx, background = self->r10;
+    uint64_t budget_ticks = clock_ns_to_ticks(budget_us * 1000);
+
+    if (priority > PRIORITY_MAXIMUM || background > priority || budget_us > period_us ||
+        period_us > PERIOD_US_MAXIMUM)
+        return PD_BAD_ARGUMENT;
+    if (priority > self->domain->priority_limit)
+        return PD_NO_RIGHT;
+    sched_context_set_priority(context, (uint8_t)priority);
+    context->background = (uint8_t)background;
+    set_budget(context, budget_ticks, clock_ns_to_ticks(period_us * 1000));
+    if (context->thread)
+        sched_enqueue(context);
+    return PD_OK;
+}
+
 void sched_context_invoke(struct thread *self, struct capability *capability, uint64_t operation)
 {
     struct sched_context *context = (struct sched_context *)capability->object;
-    uint64_t priority = self->rdi, budget_us = self->rsi, period_us = self->rdx;
 
     switch (operation) {
     case SCHED_CONTEXT_SET:
-        if (!(capability->rights & RIGHT_MANAGE)) {
-            thread_status(self, PD_NO_RIGHT);
-            return;
-        }
-        if (priority > PRIORITY_MAXIMUM || budget_us > period_us || period_us > 3600000000ull) {
-            thread_status(self, PD_BAD_ARGUMENT);
-            return;
-        }
-        if (priority > self->domain->priority_limit) {
-            thread_status(self, PD_NO_RIGHT);
-            return;
-        }
-        sched_dequeue(context);
-        forget_exhausted(context);
-        context->exhausted = 0;
-        context->priority = (uint8_t)priority;
-        context->budget_ticks = clock_ns_to_ticks(budget_us * 1000);
-        context->period_ticks = clock_ns_to_ticks(period_us * 1000);
-        context->remaining_ticks = context->budget_ticks;
-        context->replenish_ticks = cpu_timestamp() + context->period_ticks;
-        if (context->thread)
-            sched_enqueue(context);
-        cpu_local()->reschedule = 1;
-        thread_status(self, PD_OK);
+        thread_status(self, capability->rights & RIGHT_MANAGE ? set(self, context) : PD_NO_RIGHT);
         return;
     case SCHED_CONTEXT_INFO:
         if (!(capability->rights & RIGHT_USE)) {
             thread_status(self, PD_NO_RIGHT);
             return;
         }
-        thread_result(self, PD_OK, clock_ticks_to_ns(context->consumed_ticks), context->priority, context->queued);
+        charge(cpu_local(), cpu_timestamp());
+        thread_result(self, PD_OK, clock_ticks_to_ns(context->consumed_ticks), context->priority,
+                      context->queued && chain_end(context->thread));
         return;
     default:
         thread_status(self, PD_BAD_OPERATION);

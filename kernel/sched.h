@@ -5,6 +5,10 @@
  * that it pays for: a call hands the context to the callee, a reply hands it back, and neither touches a queue.
  * The highest non-empty priority runs, round robin within it. A context whose thread waits for a busy service
  * stays queued and, when chosen, runs whoever holds that service up (priority inheritance along the chain).
+ *
+ * Time is charged to the context that pays, whenever another one begins to pay and at each tick, to the tick of the
+ * counter. A context that has used up the budget of its period runs on at its background priority, or not at all, until
+ * the next period; what it used too much, since the end of a budget is seen at ticks only, is taken off that one.
  */
 #pragma once
 #include "kernel/object.h"
@@ -20,12 +24,14 @@ struct sched_context {
     struct object object;
     struct thread *thread;
     struct sched_context *next, *previous; /* in the ring of its priority, while queued */
-    uint8_t priority;
+    uint8_t priority;                      /* at present */
+    uint8_t own_priority, background;      /* with and without budget; background 0: it does not run */
     uint8_t queued;
     uint8_t exhausted;                     /* its budget is used up until replenish_ticks */
     uint32_t slice_ticks;
     uint64_t budget_ticks, period_ticks;   /* of the time-stamp counter; budget 0: unlimited */
-    uint64_t remaining_ticks, replenish_ticks;
+    int64_t remaining_ticks;
+    uint64_t replenish_ticks;              /* when the next period begins */
     uint64_t consumed_ticks;
     struct sched_context *exhausted_next;
 };
@@ -56,6 +62,8 @@ static inline struct cpu *cpu_local(void)
 
 struct sched_context *sched_context_create(struct domain *payer);
 void sched_context_end(struct sched_context *context);
+/* Its priority, without a budget. */
+void sched_context_set_priority(struct sched_context *context, uint8_t priority);
 
 void sched_enqueue(struct sched_context *context);
 void sched_dequeue(struct sched_context *context);

@@ -117,16 +117,11 @@ static int64_t set_identity(struct thread *self, struct service *service)
 
 static int64_t set_scheduling(struct thread *self, struct service *service)
 {
-    bool queued = service->context->queued;
-
     if (self->rdi > PRIORITY_MAXIMUM)
         return PD_BAD_ARGUMENT;
     if (self->rdi > self->domain->priority_limit)
         return PD_NO_RIGHT;
-    sched_dequeue(service->context);
-    service->context->priority = (uint8_t)self->rdi;
-    if (queued)
-        sched_enqueue(service->context);
+    sched_context_set_priority(service->context, (uint8_t)self->rdi);
     return PD_OK;
 }
 

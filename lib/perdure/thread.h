@@ -50,6 +50,13 @@ static inline int64_t pd_sched_context_set(uint32_t sched_context, uint64_t prio
     return pd_invoke_4(sched_context, SCHED_CONTEXT_SET, priority, budget_us, period_us, 0);
 }
 
+/* The same; once the budget of a period is used up it runs on at priority `background`, 1..priority. */
+static inline int64_t pd_sched_context_set_background(uint32_t sched_context, uint64_t priority, uint64_t budget_us,
+                                                      uint64_t period_us, uint64_t background)
+{
+    return pd_invoke_4(sched_context, SCHED_CONTEXT_SET, priority, budget_us, period_us, background);
+}
+
 static inline int64_t pd_sched_context_info(uint32_t sched_context, uint64_t *consumed_ns)
 {
     struct pd_call call = {0};

@@ -40,6 +40,13 @@ static void pause_until(volatile uint64_t *flag)
     }
 }
 
+static void work(uint64_t instructions)
+{
+    uint64_t turns = instructions / 2;
+
+    __asm__ volatile("1: decq %0\n\tjnz 1b" : "+r"(turns));
+}
+
 static volatile uint64_t *region(void)
 {
     return (volatile uint64_t *)WINDOW_SSR;
@@ -153,6 +160,9 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
         return nested(it, 1ul << TRANSFER_LEND_SHIFT | TRANSFER_LEND_OUT, GUEST_STACK_PAGE);
     case GUEST_NESTED_MADE:
         return nested_made(it);
+    case GUEST_WORK:
+        work(it->word[0] * 1000);
+        return 0;
     case GUEST_ALARM:
         return (uint64_t)pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, it->word[0], it->word[1], 0, 0);
     case GUEST_REGION:

@@ -60,6 +60,7 @@ enum guest_operation {
     GUEST_NESTED,      /* (operation, word): call the inner service, lending what is lent here */
     GUEST_NESTED_OWN,  /* (operation, word): the same, lending a page of its own */
     GUEST_NESTED_MADE, /* (operation, word): the same, lending a page that it has mapped itself */
+    GUEST_WORK,        /* (microseconds): so long, in instructions */
     GUEST_ALARM,       /* (deadline_ns, bits): an event at that time */
     GUEST_REGION,      /* ++ of the service region's first quadword; its value */
 };

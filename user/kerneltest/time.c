@@ -121,26 +121,6 @@ static const char *a_runaway_starves_nobody_above_it(void)
     return NULL;
 }
 
-static const char *a_budget_is_kept(void)
-{
-    struct task task;
-    uint64_t before, after;
-
-    EXPECT(task_start(&task, guest_spin, 1, LOW_PRIORITY), PD_OK);
-    EXPECT(pd_sched_context_set(task.context, LOW_PRIORITY, 2000, 20000), PD_OK);
-    EXPECT(pd_sched_context_info(task.context, &before), PD_OK);
-    sleep_ms(400);
-    EXPECT(pd_sched_context_info(task.context, &after), PD_OK);
-    EXPECT_TRUE(after - before > 30 * MILLISECOND_NS && after - before < 80 * MILLISECOND_NS);
-    EXPECT(pd_sched_context_set(task.context, LOW_PRIORITY, 0, 0), PD_OK); /* no limit any more */
-    before = after;
-    sleep_ms(100);
-    EXPECT(pd_sched_context_info(task.context, &after), PD_OK);
-    EXPECT_TRUE(after - before > 80 * MILLISECOND_NS);
-    task_end(&task);
-    return NULL;
-}
-
 static const char *time_is_bound_once(void)
 {
     struct task task;
@@ -214,7 +194,6 @@ const struct test time_tests[] = {
     {"a_notification_that_goes_wakes_its_waiters", a_notification_that_goes_wakes_its_waiters},
     {"equals_take_turns", equals_take_turns},
     {"a_runaway_starves_nobody_above_it", a_runaway_starves_nobody_above_it},
-    {"a_budget_is_kept", a_budget_is_kept},
     {"time_is_bound_once", time_is_bound_once},
     {"vector_registers_are_each_threads_own", vector_registers_are_each_threads_own},
     {NULL, NULL},
