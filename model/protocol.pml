@@ -10,7 +10,8 @@
  * such blocks is the servers' and the monitor's own running, in which a fault may strike.
  *
  * What is asserted (the words of docs/design.md):
- *   P1 exactly once     a client's region counts its requests; an OK reply means one more, any other reply none more
+ *   P1 exactly once     a client's region counts its requests; an OK reply means one more, any other reply none more, a
+ *                       time-out none more or, if its fate is unknown, at most one
  *   P2 rollback ends    no transaction begins in an incarnation in which one was rolled back
  *   P3 no reply lost    every client comes to its end (no invalid end state) and no reply is of another incarnation's call
  *   P4 events           when all is quiet the region has seen everything that the device produced
@@ -22,7 +23,8 @@
  *
  * Configuration: FAULTS, MONITOR_FAULTS (budgets), REQUESTS (of each client), WAITERS (clients that block on events),
  * EVENTS, NESTED (requests call the block server), CUT (each request is cut into two transactions), POISONED (the last client sends poison), MORTAL (client 0 may die),
- * BROKEN (recovery never succeeds: the service is given up). A MUTANT_* leaves one rule out and must be caught.
+ * BROKEN (recovery never succeeds: the service is given up), IMPATIENT (client 0 may give up waiting at any moment, and then
+ * sends its next request). A MUTANT_* leaves one rule out and must be caught.
  */
 #ifndef FAULTS
 #define FAULTS 2
@@ -73,6 +75,10 @@ mtype call[CLIENTS] = IDLE;
 mtype answer[CLIENTS] = OK;
 byte kills[CLIENTS];            /* incarnations that died of this very request, in the same way */
 bool client_dead[CLIENTS], unbinding[CLIENTS], closed[CLIENTS];
+#ifdef IMPATIENT
+byte request[CLIENTS];          /* number of its present request */
+byte effect[CLIENTS];           /* of the request that was carried out last */
+#endif
 
 /* Committed regions, and the working copies that only the running transaction has. */
 byte ssr[CLIENTS], working_ssr[CLIENTS];
@@ -175,6 +181,9 @@ proctype file_server()
     byte client = NOBODY;
     byte i, total;
     bool deterministic;
+#ifdef IMPATIENT
+    byte serving;
+#endif
 
 start: /* start_recovered: rebuild from the regions, one at a time */
     total = 0;
@@ -213,6 +222,9 @@ end_idle:
     fi;
 
 serve:
+#ifdef IMPATIENT
+    serving = request[client];
+#endif
     if
     :: IS_POISONER(client) -> deterministic = true; goto failed
     :: !IS_POISONER(client)
@@ -262,9 +274,17 @@ serve:
 #endif
     d_step {
         publish();
+#ifdef IMPATIENT
+        effect[client] = serving;
+#endif
         if
-        :: call[client] == SERVED -> call[client] = REPLIED; answer[client] = OK; kills[client] = 0
-        :: else /* it died meanwhile: the effect stays, the reply has nobody to go to */
+#ifdef MUTANT_ABANDONED_REPLY
+        :: call[client] == SERVED || call[client] == QUEUED ->
+#else
+        :: call[client] == SERVED ->
+#endif
+            call[client] = REPLIED; answer[client] = OK; kills[client] = 0
+        :: else /* it died or gave up meanwhile: the effect stays, the reply has nobody to go to */
         fi
     }
     goto check;
@@ -308,6 +328,9 @@ event: /* a transaction on the service region that may open client regions */
                 answering[i] = true;
                 working_ssr[i]++;
                 working_spent++;
+#ifdef IMPATIENT
+                effect[i] = request[i];
+#endif
                 total++
 #ifdef MUTANT_ANSWER_AT_ONCE
                 ;
@@ -568,16 +591,32 @@ end_quiet:
 proctype client(byte self)
 {
     byte sent, done;
+    bool doubt;                 /* a request that was given up may have been carried out, or is about to be */
 
     do
     :: sent < REQUESTS ->
+#ifdef IMPATIENT
+        d_step { sent++; request[self] = sent };
+#else
         sent++;
+#endif
         if
         :: atomic { stage[FS] == DOWN -> answer[self] = DEAD; call[self] = REPLIED }
         :: atomic { stage[FS] != DOWN -> call[self] = QUEUED }
         fi;
         if
         :: call[self] == REPLIED
+#ifdef IMPATIENT
+        :: d_step { /* an answer that the running transaction has given already is waited for */
+                self == 0 && (call[0] == QUEUED || call[0] == SERVED || (call[0] == DEFERRED && !answering[0])) ->
+#ifndef MUTANT_FATE_NOT_DONE
+                doubt = doubt || call[0] != QUEUED || part[0];
+#endif
+                call[0] = IDLE;
+                kills[0] = 0
+            };
+            goto next
+#endif
 #ifdef MORTAL
         :: atomic { self == 0 && call[0] != REPLIED -> call[0] = IDLE; client_dead[0] = true; unbinding[0] = true };
             goto end
@@ -585,7 +624,13 @@ proctype client(byte self)
         fi;
         d_step {
             if
-            :: answer[self] == OK -> done++; assert(ssr[self] == done)      /* P1 */
+            :: answer[self] == OK ->
+                done = (doubt && ssr[self] == done + 2 -> done + 2 : done + 1);
+                doubt = false;
+#ifdef IMPATIENT
+                assert(effect[self] == sent);                               /* P3 */
+#endif
+                assert(ssr[self] == done)                                   /* P1 */
             :: answer[self] != OK -> assert(stage[FS] == DOWN || ssr[self] == done)
             fi;
             assert(answer[self] != POISON || IS_POISONER(self));            /* P7 */
@@ -596,6 +641,10 @@ proctype client(byte self)
             call[self] = IDLE;
             answer[self] = OK
         }
+#ifdef IMPATIENT
+next:
+        skip
+#endif
     :: sent == REQUESTS -> break
     od;
 end:
