@@ -48,8 +48,8 @@ void console_find_devices(void)
 
 void console_set_up_devices(void)
 {
-    uart_set_up(&console.first, true);
-    uart_set_up(&console.second, false);
+    uart_set_up(&console.first, true, !console.terminal); /* a key is shown at once */
+    uart_set_up(&console.second, false, false);
     /*
      * Level-triggered, so that a byte that comes while the line is masked is not missed. PD_BUSY: an
      * earlier incarnation has bound it. PD_BAD_CAPABILITY: no such line, then nothing is ever received.

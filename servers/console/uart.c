@@ -14,7 +14,8 @@
 #define UART_SCRATCH          7
 
 #define INTERRUPT_RECEIVED  0x01
-#define FIFO_ENABLE         0xc1 /* interrupt at 14 bytes or after a pause; without the bits that clear the FIFOs */
+#define FIFO_ENABLE         0x01 /* without the bits that clear the FIFOs; an interrupt at the first byte */
+#define FIFO_TRIGGER_14     0xc0 /* an interrupt at 14 bytes, or after a pause */
 #define LINE_8N1            0x03
 #define LINE_DIVISOR_ACCESS 0x80
 #define MODEM_READY         0x0b /* DTR, RTS, and OUT2, which lets interrupts out */
@@ -59,7 +60,7 @@ void uart_find(struct uart *uart, uint32_t slot, uint16_t first_port)
     uart->present = port_in(uart, UART_SCRATCH) == SCRATCH_PATTERN;
 }
 
-void uart_set_up(const struct uart *uart, bool receive_interrupts)
+void uart_set_up(const struct uart *uart, bool receive_interrupts, bool in_bulk)
 {
     if (!uart->present) {
         return;
@@ -69,7 +70,7 @@ void uart_set_up(const struct uart *uart, bool receive_interrupts)
     port_out(uart, UART_DATA, 1);
     port_out(uart, UART_INTERRUPT_ENABLE, 0); /* the divisor's high byte */
     port_out(uart, UART_LINE_CONTROL, LINE_8N1);
-    port_out(uart, UART_FIFO_CONTROL, FIFO_ENABLE);
+    port_out(uart, UART_FIFO_CONTROL, FIFO_ENABLE | (in_bulk ? FIFO_TRIGGER_14 : 0));
     port_out(uart, UART_MODEM_CONTROL, MODEM_READY);
     uart_set_receive_interrupts(uart, receive_interrupts);
 }

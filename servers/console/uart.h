@@ -24,10 +24,11 @@ struct uart {
 void uart_find(struct uart *uart, uint32_t slot, uint16_t first_port);
 
 /*
- * Set it up: 115200 baud, 8 bits, FIFO on, receive interrupts as asked. At the first start the
- * FIFO begins empty: a byte that has come already must have been taken.
+ * Set it up: 115200 baud, 8 bits, FIFO on, receive interrupts as asked: at the first byte, or in bulk (at 14
+ * bytes, or when the line has paused). At the first start the FIFO begins empty: a byte that has come
+ * already must have been taken.
  */
-void uart_set_up(const struct uart *uart, bool receive_interrupts);
+void uart_set_up(const struct uart *uart, bool receive_interrupts, bool in_bulk);
 
 /* Switch receive interrupts. */
 void uart_set_receive_interrupts(const struct uart *uart, bool enabled);
