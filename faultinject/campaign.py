@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from faultinject import engine, schema, summary
+from faultinject import cluster, engine, schema, summary
 from faultinject.classify import Outcome
 from faultinject.errors import InjectorError, UsageError
 from faultinject.finding import Finding, Judges
@@ -29,6 +29,7 @@ from faultinject.models import Model
 from faultinject.oracle import DiskOracle, DiskVerdict
 from faultinject.plan import Environment, Execution, Fault, Planned, Shard, Space, make_space
 from faultinject.records import Experiment, Stretch
+from faultinject.remote import Parcel
 from faultinject.stopping import Until
 from faultinject.store import Part, Store
 from faultinject.symbols import keep
@@ -59,6 +60,8 @@ class Request:
     prune: bool = True
     #: Stop earlier than after `count` draws, when that is enough.
     until: Until | None = None
+    #: Address of a Dask scheduler whose workers run the experiments; empty: this machine does.
+    dask: str = ""
 
     @property
     def part(self) -> Part:
@@ -78,6 +81,8 @@ class Progress:
     drawn: int = 0
     started: float = field(default_factory=time.monotonic)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
+    #: Elsewhere; None when this machine runs the experiments.
+    workers: int | None = None
 
     @property
     def rate(self) -> float:
@@ -114,8 +119,12 @@ class Report:
 class Runner(Protocol):
     """Whoever runs experiments: this machine, or others."""
 
-    def run(self, faults: Sequence[Fault], deliver: Callable[[schema.Record], None]) -> None:
-        """Runs each fault once and delivers its rows, in any order."""
+    @property
+    def workers(self) -> int | None:
+        """How many there are now, elsewhere; None: this machine."""
+
+    def run(self, faults: Sequence[Fault], deliver: Callable[[schema.Record], None], idle: Callable[[], None]) -> None:
+        """Runs each fault once and delivers its rows, in any order; calls `idle` now and then where it has to wait long."""
 
     def verdicts(self) -> dict[str, DiskVerdict]:
         """What the disks were like that were judged since this was last asked."""
@@ -124,10 +133,12 @@ class Runner(Protocol):
 class LocalRunner:
     """The fork server on this machine."""
 
+    workers = None
+
     def __init__(self, workbench: Workbench, golden: Golden, judges: Judges, jobs: int) -> None:
         self._workbench, self._golden, self._judges, self._jobs = workbench, golden, judges, jobs
 
-    def run(self, faults: Sequence[Fault], deliver: Callable[[schema.Record], None]) -> None:
+    def run(self, faults: Sequence[Fault], deliver: Callable[[schema.Record], None], idle: Callable[[], None]) -> None:
         def done(fault: Fault, experiment: Experiment) -> None:
             deliver(schema.record(self._judges(fault, experiment)))
 
@@ -183,8 +194,12 @@ def run(workbench: Workbench, request: Request, directory: Path, show: Show,
     facts = _facts(workbench, golden, executions, judges)
     space = make_space(executions, request.models, request.seed, environment_of(facts),
                        Tracer(workbench, golden, executions) if request.prune else None)
-    with open_store(directory / DATABASE, facts, request, space) as store:
-        runner = LocalRunner(workbench, golden, judges, request.jobs)
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(open_store(directory / DATABASE, facts, request, space))
+        runner: Runner = LocalRunner(workbench, golden, judges, request.jobs)
+        if request.dask:
+            parcel = Parcel.pack(workbench, golden, facts, tuple(executions), oracle)
+            runner = stack.enter_context(cluster.connect(request.dask, parcel))
         worker = Campaign(store, space, request, runner, judges.overwritten, show)
         worker.run()
         found = summary.write(store, directory / SUMMARY)
@@ -347,7 +362,7 @@ class Campaign:
         """Runs all that is planned and has no result."""
         while faults := self._store.pending(BATCH_DRAWS):
             try:
-                self._runner.run(faults, self._deliver)
+                self._runner.run(faults, self._deliver, self._idle)
             finally:
                 self._write()
 
@@ -363,6 +378,11 @@ class Campaign:
         self.progress.outcomes[Outcome(one.outcome)] += weight
         if len(self._waiting) >= WRITE_RECORDS or now - self._waiting_since > WRITE_AFTER_S:
             self._write()
+        self._show(self.progress)
+
+    def _idle(self) -> None:
+        self._write()
+        self.progress.workers = self._runner.workers
         self._show(self.progress)
 
     def _write(self) -> None:

@@ -115,13 +115,15 @@ def _campaign_file(context: click.Context, _: click.Parameter, path: Path | None
 @click.option("--replace", is_flag=True, help="If DIR holds another campaign, delete its results.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=max(os.cpu_count() or 1, 1), show_default=True,
               help="Experiments at a time. Results do not depend on it.")
+@click.option("--dask", default="", metavar="ADDRESS", help="Run the experiments on the workers of this Dask scheduler "
+              "(tcp://HOST:8786) instead of here.")
 @click.option("--mem", type=click.IntRange(32), default=64, show_default=True, metavar="MB",
               help="Memory of the machine.")
 @click.option("--recovery", type=click.Choice(["none", "restart", "ssr", "full"]), default="full", show_default=True,
               help="How much of recovery is in force: none (a service that fails stays down), restart (it starts without "
               "state), ssr (it is rebuilt, but the call in flight fails), full (and the call runs again).")
 def campaign(service: str, model: str, count: int | None, until_halfwidth: str | None, outcome: str, seed: int, shard: str, prune: bool, directory: Path | None,
-             resume: bool, replace: bool, jobs: int, mem: int, recovery: str) -> None:
+             resume: bool, replace: bool, jobs: int, dask: str, mem: int, recovery: str) -> None:
     """Inject faults into services while programs use them, and count what came of them. FILE.toml may say what flags do.
 
     The same arguments give the same results, byte for byte, on any machine with this version of QEMU. A campaign that
@@ -137,9 +139,23 @@ def campaign(service: str, model: str, count: int | None, until_halfwidth: str |
     if until and Shard.parse(shard).of > 1:
         raise click.UsageError("a shard cannot know when the whole campaign is enough: --shard takes --n alone")
     request = Request(standard.parse_services(service), parse_models(model), count or (until.most if until else 200),
-                      seed, jobs, Shard.parse(shard), prune, until)
+                      seed, jobs, Shard.parse(shard), prune, until, dask)
     place = standard.Place(directory or BUILD / "campaign", replace or directory is None, resume)
     standard.run_campaign(request, place, mem, table.make_console(), recovery)
+
+
+@cli.command()
+@click.argument("address")
+@click.option("--jobs", type=click.IntRange(1, 256), default=max(os.cpu_count() or 1, 1), show_default=True,
+              help="Experiments at a time.")
+def worker(address: str, jobs: int) -> None:
+    """Run experiments for campaigns elsewhere: join the Dask scheduler at ADDRESS (tcp://HOST:8786) until it ends.
+
+    Every worker needs this very checkout, and the campaign's version of QEMU.
+    """
+    from faultinject import cluster
+
+    sys.exit(cluster.serve(address, jobs))
 
 
 @cli.command()

@@ -13,17 +13,16 @@ from typing import Any
 import click
 
 from faultinject import engine, schema, sequence
-from faultinject.errors import SetupError, UsageError
+from faultinject.errors import UsageError
 from faultinject.finding import Finding, judge_experiment, make_judge
 from faultinject.golden import Golden, Workbench, run_golden
+from faultinject.kept import SYSTEM, open_kept
 from faultinject.machine import Qemu
 from faultinject.oracle import DiskOracle
 from faultinject.plan import Fault
 from faultinject.store import Store, fault_of
 from faultinject.story import Story, as_text, tell
 from faultinject.symbols import Symbolizer
-from faultinject.system import Service, System
-from faultinject.workload import Workload
 
 #: Columns that a replay must reproduce.
 COMPARED = ("outcome", "reason", "activated", "manifested", "caught", "activation", "activation_rip",
@@ -71,22 +70,8 @@ def read(database: Path, which: str) -> Recorded:
 def open_workbench(database: Path, recorded: Recorded, qemu: Qemu, directory: Path,
                    plugin: Path | None = None) -> Workbench:
     """The campaign's own kernel and payload, kept beside its database; clients are those of the experiment's service."""
-    facts = recorded.facts
-    kept = database.parent / "system"
-    if not (kept / "kernel.elf").is_file() or not (kept / "payload").is_file():
-        raise SetupError(f"{kept} does not hold the campaign's kernel and payload",
-                         "keep the directory of a campaign together, or run it again")
-    if facts["qemu"] != qemu.version:
-        raise SetupError(f"the campaign was run by QEMU {facts['qemu']}, this is {qemu.version}",
-                         "set PERDURE_QEMU to that version: instruction counts differ between versions")
-    services = tuple(Service(*entry) for entry in facts["services"])
-    system = System.load(kept / "kernel.elf", services)
-    if system.sha256() != facts["system_sha256"]:
-        raise SetupError(f"{kept}/kernel.elf is not the campaign's kernel", "run the campaign again")
-    clients = {int(number): name for number, name in facts["clients"][recorded.fault.service].items()}
-    workload = Workload(str(facts["workload"]), "", clients=clients)
-    return Workbench(system, qemu, workload, kept / "payload", directory, int(facts["memory_mib"]),
-                     str(facts["append"]), plugin)
+    clients = {int(number): name for number, name in recorded.facts["clients"][recorded.fault.service].items()}
+    return open_kept(database.parent / SYSTEM, recorded.facts, clients, qemu, directory, plugin)
 
 
 def replay(database: Path, which: str, qemu: Qemu, oracle: DiskOracle | None = None,

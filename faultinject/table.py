@@ -84,14 +84,14 @@ class CampaignDisplay:
         if progress.done == progress.total or now - self._last_plain > PLAIN_INTERVAL_S:
             self._last_plain = now
             self._console.print(f"{progress.done} of {progress.total} experiments, {progress.rate:.0f}/s, "
-                                f"{_time_left(progress)}: {self._counts(progress)}".rstrip(": "), highlight=False)
+                                f"{_time_left(progress)}{_workers(progress)}: {self._counts(progress)}".rstrip(": "), highlight=False)
 
     @staticmethod
     def _headline(progress: Progress) -> Table:
         line = Table.grid(padding=(0, 1))
         line.add_row(ProgressBar(progress.total, progress.done, width=40),
                      Text(f"{progress.done}/{progress.total}"), Text(f"{progress.rate:.0f}/s", style="cyan"),
-                     Text(_time_left(progress)))
+                     Text(_time_left(progress) + _workers(progress)))
         return line
 
     @staticmethod
@@ -111,6 +111,11 @@ def _time_left(progress: Progress) -> str:
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min left" if hours else f"{minutes} min {seconds:02} s left" if minutes else \
         f"{seconds} s left"
+
+
+def _workers(progress: Progress) -> str:
+    return "" if progress.workers is None else f", {progress.workers} workers" if progress.workers else \
+        ", waiting for workers"
 
 
 def _percent(share: float) -> str:

@@ -72,7 +72,9 @@ class Engine:
         self._at = at or {}
         self.ran: list[str] = []
 
-    def run(self, faults: Sequence[Fault], deliver: Callable[[schema.Record], None]) -> None:
+    workers = None
+
+    def run(self, faults: Sequence[Fault], deliver: Callable[[schema.Record], None], idle: Callable[[], None]) -> None:
         for fault in self._random.sample(faults, len(faults)):
             self._at.get(len(self.ran), lambda: None)()
             self.ran.append(fault.id)
