@@ -28,163 +28,6 @@ void window_changed(struct service *service)
     address_space_changed(service->domain->root);
 }
 
-/* ---- queueing ---- */
-
-static void mark_queued(struct service *service, struct thread *caller)
-{
-    caller->state = THREAD_QUEUED;
-    caller->portal->waiting++;
-    object_hold(&caller->portal->object);
-    service->attention |= ATTENTION_QUEUED;
-}
-
-/* The rest of a call comes before what arrived meanwhile. */
-static void enqueue_first(struct service *service, struct thread *caller)
-{
-    mark_queued(service, caller);
-    caller->queue_next = service->queue_head;
-    if (!service->queue_head)
-        service->queue_tail = caller;
-    service->queue_head = caller;
-}
-
-void service_enqueue(struct service *service, struct thread *caller)
-{
-    mark_queued(service, caller);
-    caller->queue_next = NULL;
-    if (service->queue_head)
-        service->queue_tail->queue_next = caller;
-    else
-        service->queue_head = caller;
-    service->queue_tail = caller;
-}
-
-static void service_dequeue(struct service *service, struct thread *caller)
-{
-    struct thread **link = &service->queue_head, *previous = NULL;
-
-    while (*link != caller) {
-        previous = *link;
-        link = &(*link)->queue_next;
-    }
-    *link = caller->queue_next;
-    if (service->queue_tail == caller)
-        service->queue_tail = previous;
-    caller->portal->waiting--;
-    object_release(&caller->portal->object);
-}
-
-/* ---- deferred requests ---- */
-
-static void deferred_append(struct portal *portal, struct thread *caller)
-{
-    struct thread **link = &portal->deferred;
-
-    while (*link)
-        link = &(*link)->queue_next;
-    *link = caller;
-    caller->queue_next = NULL;
-    caller->state = THREAD_DEFERRED;
-    object_hold(&portal->object);
-}
-
-static void deferred_remove(struct portal *portal, struct thread *caller)
-{
-    struct service *service = portal->service;
-    struct thread **link = &portal->deferred;
-
-    while (*link != caller)
-        link = &(*link)->queue_next;
-    *link = caller->queue_next;
-    for (uint32_t i = 0; i < service->answer_count; i++)
-        if (service->answers[i].thread == caller)
-            service->answers[i].thread = NULL;
-    object_release(&portal->object);
-}
-
-static bool is_answered(const struct service *service, const struct thread *caller)
-{
-    for (uint32_t i = 0; i < service->answer_count; i++)
-        if (service->answers[i].thread == caller)
-            return true;
-    return false;
-}
-
-struct thread *deferred_request(const struct service *service, const struct portal *portal)
-{
-    struct thread *caller = portal->deferred;
-
-    while (caller && is_answered(service, caller))
-        caller = caller->queue_next;
-    return caller;
-}
-
-uint64_t portal_fate(const struct portal *portal)
-{
-    return portal->repeats ? FATE_UNKNOWN : FATE_NOT_DONE;
-}
-
-/* The caller with the highest priority; among equals the one that waits longest. */
-static struct thread *first_in_queue(struct service *service)
-{
-    struct thread *best = service->queue_head;
-
-    for (struct thread *thread = best; thread; thread = thread->queue_next)
-        if (thread->context && best->context && thread->context->priority > best->context->priority)
-            best = thread;
-    return best;
-}
-
-void call_finish(struct thread *caller, int64_t status, uint64_t word0)
-{
-    struct portal *portal = caller->portal;
-
-    if (caller->state == THREAD_QUEUED) {
-        service_dequeue(portal->service, caller);
-    } else if (caller->state == THREAD_DEFERRED) {
-        deferred_remove(portal, caller);
-    }
-    message_thaw(caller);
-    thread_result(caller, status, word0, 0, 0);
-    caller->r10 = 0;
-    caller->r8 = 0;
-    thread_wake(caller);
-}
-
-/* The chain of calls that `caller` paid for goes on, on the time of the service that it called. */
-static void adopt_chain(struct service *service)
-{
-    struct thread *end = service->worker;
-
-    end->context = service->context;
-    while (end->state == THREAD_CALLING && end->portal->service->caller == end) {
-        end = end->portal->service->worker;
-        end->context = service->context; /* none of them keeps the one that goes with the caller */
-    }
-    service->context->thread = end;
-    sched_enqueue(service->context);
-}
-
-void call_abandon(struct thread *caller)
-{
-    struct portal *portal = caller->portal;
-    struct service *service = portal->service;
-
-    if (caller->state == THREAD_QUEUED) {
-        service_dequeue(service, caller);
-    } else if (caller->state == THREAD_DEFERRED) {
-        deferred_remove(portal, caller);
-    } else if (service->caller == caller) {
-        service->caller = NULL;
-        service->attention |= ATTENTION_NO_CALLER;
-        adopt_chain(service);
-    }
-    if (service->traced == caller) {
-        service->traced = NULL;
-        trace_end(service);
-    }
-}
-
 /* Its own time helps whoever it works for, so that what is due next does not wait for another's budget or priority. */
 static void help_itself(struct service *service)
 {
@@ -229,11 +72,7 @@ static bool begin_call(struct service *service, struct thread *caller)
         status = transaction_begin(service, portal, caller);
     if (status != PD_OK) {
         caller->state = THREAD_RUNNABLE;
-        call_finish(caller, status, portal_fate(portal));
-        if (service->traced == caller) {
-            service->traced = NULL;
-            trace_end(service);
-        }
+        call_finish(caller, status, call_fate(caller));
         return false;
     }
     if (message_bytes) {
@@ -243,8 +82,10 @@ static bool begin_call(struct service *service, struct thread *caller)
     }
     service->caller = caller;
     service->attention = attention_due(service) | (caller->r8 || service->large ? ATTENTION_TRANSFER : 0);
-    if (service->tracing && service->traced == caller) {
-        service->attention |= ATTENTION_TRACE;
+    if (call_tried_before(caller))
+        service->attention |= ATTENTION_TRIED;
+    if (service->traced == caller) {
+        service->attention |= ATTENTION_TRIED;
         trace_current(service)->t_rerun = cpu_timestamp();
     }
     caller->state = THREAD_CALLING;
@@ -313,10 +154,7 @@ void service_next(struct service *service)
             return;
         }
         if (service->queue_head) {
-            struct thread *caller = first_in_queue(service);
-
-            service_dequeue(service, caller);
-            if (begin_call(service, caller))
+            if (begin_call(service, service_dequeue(service)))
                 return;
         } else if (begin_unbind(service)) {
             return;
@@ -394,19 +232,20 @@ static void finish_call(struct service *service, struct thread *worker)
     struct thread *caller = service->caller;
     struct sched_context *context = worker->context;
 
-    service->portal->kills = 0;
     if (!caller)
         return;
     caller->context = context;
     context->thread = caller;
     if (worker->rax & REPLY_AGAIN) {
-        service->portal->repeats++;
-        enqueue_first(service, caller);
+        caller->call_partial = true;
+        caller->call_parts++;
+        caller->call_kills = 0;
+        service_enqueue_first(service, caller);
         if (!context->queued)
             sched_enqueue(context);
         return;
     }
-    service->portal->repeats = 0;
+    call_forget_tries(caller);
     if (worker->rax & REPLY_DEFER) {
         deferred_append(service->portal, caller);
         if (service->portal->gate != PORTAL_OPEN) /* nobody would see it any more */
@@ -435,7 +274,7 @@ static void finish_trace(struct service *service)
         trace_current(service)->t_ready = cpu_timestamp();
         if (!service->traced)
             trace_end(service);
-    } else if (service->attention & ATTENTION_TRACE && !(service->worker->rax & REPLY_AGAIN)) {
+    } else if (service->traced && service->traced == service->caller && !(service->worker->rax & REPLY_AGAIN)) {
         trace_current(service)->t_replied = cpu_timestamp();
         service->traced = NULL;
         trace_end(service);
@@ -464,7 +303,7 @@ struct thread *reply_slow(struct thread *worker)
         service_fail(service, &(struct failure){.cause = CAUSE_PROTOCOL, .instruction = worker->rip});
         return kernel_leave();
     }
-    if (worker->rax & REPLY_AGAIN && service->portal->repeats >= CALL_TRANSACTIONS_MAXIMUM) {
+    if (worker->rax & REPLY_AGAIN && service->caller && service->caller->call_parts >= CALL_TRANSACTIONS_MAXIMUM) {
         service_fail(service, &(struct failure){.cause = CAUSE_HANG, .instruction = worker->rip});
         return kernel_leave();
     }

@@ -36,12 +36,14 @@ void service_forget(struct service *service)
 static void record_failure(struct service *service, const struct failure *failure)
 {
     struct portal *portal = service->portal;
+    uint32_t none = 0;
+    uint32_t *kills = service->caller ? &service->caller->call_kills : service->closing ? &portal->kills : &none;
     struct fault_record *record = &service->records[service->record_count % FAULT_RECORDS];
 
-    if (portal && failure->cause != CAUSE_KILL)
-        portal->kills++;
-    if (portal)
-        portal->repeats = 0;
+    if (failure->cause != CAUSE_KILL)
+        ++*kills;
+    if (service->caller)
+        service->caller->call_parts = 0;
     *record = (struct fault_record){
         .index = (uint32_t)++service->record_count,
         .service = service->number,
@@ -56,7 +58,7 @@ static void record_failure(struct service *service, const struct failure *failur
         .binding = portal ? portal->binding : 0,
         .operation = service->caller ? (uint32_t)(service->caller->rax & UINT32_MAX) >> INVOKE_OPERATION_SHIFT : 0,
         .suspect_binding = service->open ? service->open->portal->binding : 0,
-        .request_kills = portal ? portal->kills : 0,
+        .request_kills = portal ? *kills : 0,
         .code = failure->code,
     };
     if (!service->failed_ticks)
@@ -170,7 +172,7 @@ void service_retire(struct service *service)
     service->traced = NULL;
     trace_end(service);
     while (service->queue_head)
-        call_finish(service->queue_head, PD_DEAD, portal_fate(service->queue_head->portal));
+        call_finish(service->queue_head, PD_DEAD, call_fate(service->queue_head));
     for (struct portal *portal = service->portals; portal; portal = portal->service_next)
         while (portal->deferred)
             call_finish(portal->deferred, PD_DEAD, FATE_UNKNOWN);

@@ -29,7 +29,7 @@ struct memory;
 #define ATTENTION_NO_CALLER (1u << 1) /* an event, an unbind, or a caller that died */
 #define ATTENTION_TRANSFER (1u << 2)  /* message or lent pages go back */
 #define ATTENTION_QUEUED (1u << 3)    /* other work is due */
-#define ATTENTION_TRACE (1u << 4)     /* the call is the rerun that a recovery's trace ends with */
+#define ATTENTION_TRIED (1u << 4)     /* the call was tried before: what was noted of that ends with the reply */
 #define ATTENTION_OPENED (1u << 5)    /* other regions or answers belong to the transaction */
 #define ATTENTION_HELPED (1u << 6)    /* it ran on another's time */
 
@@ -58,8 +58,7 @@ struct portal {
     struct thread *deferred; /* whose requests wait for an answer, the oldest first */
     uint32_t badge;          /* of the client, as its binder named it */
     uint32_t waiting;        /* callers in the service's queue */
-    uint32_t kills;          /* incarnations that died of its present request since it last committed anything */
-    uint32_t repeats;        /* transactions of its present request that ended with REPLY_AGAIN */
+    uint32_t kills;          /* incarnations that died of its last transaction */
     struct portal *service_next, *service_previous, *client_next, *unbind_next;
 };
 
@@ -196,19 +195,29 @@ __attribute__((cold)) struct thread *call_slow(struct thread *self, struct porta
 __attribute__((cold)) struct thread *reply_slow(struct thread *worker);
 /* The worker is free: begin what is due. */
 void service_next(struct service *service);
-/* `caller` waits at the end of the queue; it keeps its request. */
-void service_enqueue(struct service *service, struct thread *caller);
 void service_event(struct service *service, uint64_t bits);
 /* Something is due that no caller pays for: begin it now or, if the worker is busy, help with what it does. */
 void service_due(struct service *service);
+
+/* ---- waiting.c ---- */
+/* `caller` waits at the end of the queue; it keeps its request. */
+void service_enqueue(struct service *service, struct thread *caller);
+/* The rest of a call comes before what arrived meanwhile. */
+void service_enqueue_first(struct service *service, struct thread *caller);
+/* Take the caller with the highest priority out of the queue, which is not empty; among equals the first. */
+struct thread *service_dequeue(struct service *service);
+void deferred_append(struct portal *portal, struct thread *caller);
 /* The oldest deferred request of `portal` that this transaction has not answered yet, NULL if there is none. */
 struct thread *deferred_request(const struct service *service, const struct portal *portal);
-/* What is to be said of requests of `portal` that are dropped before they run (again). */
-uint64_t portal_fate(const struct portal *portal);
+/* What is to be said of a request that is dropped before it runs (again). */
+uint64_t call_fate(const struct thread *caller);
 /* Wake `caller` from its call with this outcome. */
 void call_finish(struct thread *caller, int64_t status, uint64_t word0);
 /* `caller` died in its call. */
 void call_abandon(struct thread *caller);
+/* `caller` waits no longer: its call ends with `status` and its fate. False: its answer is given already, and comes with
+ * the commit of the transaction that is under way, if that is not rolled back. */
+bool call_leave(struct thread *caller, int64_t status);
 
 /* ---- transaction.c ---- */
 /* Lend the client's region and its pages. PD_OK, or why the caller cannot be served: PD_LOST, PD_BAD_ADDRESS. */
@@ -220,6 +229,9 @@ void transaction_close(struct service *service);
 bool transaction_commit(struct service *service);
 void transaction_rollback(struct service *service);
 int64_t transfer_lend(struct service *service, struct thread *caller);
+/* The lender leaves while the service still has its pages: its domain does not write before the end what the service reads.
+ * A service that died is not started before the end, so its pages need no such care. */
+void transfer_freeze(struct service *service);
 void transfer_unlend(struct service *service);
 bool transfer_valid(const struct thread *caller);
 

@@ -96,6 +96,7 @@ static bool drop_unbind(struct service *service, struct portal *portal)
 static int64_t poison(struct thread *self, struct service *service)
 {
     struct portal *portal = service_portal(service, self->rdi);
+    struct thread *worst = NULL; /* its threads may have a call each */
 
     if (service->stage != STAGE_FAILED && service->stage != STAGE_RESTORING)
         return PD_BAD_STAGE;
@@ -104,15 +105,13 @@ static int64_t poison(struct thread *self, struct service *service)
     portal->kills = 0;
     if (portal->gate == PORTAL_UNBINDING && drop_unbind(service, portal))
         return PD_OK;
-    for (struct thread *thread = service->queue_head; thread; thread = thread->queue_next) {
-        if (thread->portal == portal) {
-            if (service->traced == thread)
-                service->traced = NULL;
-            call_finish(thread, PD_POISON, portal_fate(portal));
-            return PD_OK;
-        }
-    }
-    return PD_AGAIN;
+    for (struct thread *thread = service->queue_head; thread; thread = thread->queue_next)
+        if (thread->portal == portal && (!worst || thread->call_kills > worst->call_kills))
+            worst = thread;
+    if (!worst)
+        return PD_AGAIN;
+    call_finish(worst, PD_POISON, call_fate(worst));
+    return PD_OK;
 }
 
 static int64_t crash(struct service *service)

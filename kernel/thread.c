@@ -15,7 +15,12 @@
 #define LOG_BYTES_MAXIMUM 200u
 #define MESSAGE_ENTRY ((WINDOW_MESSAGE - WINDOW_SSR) / PAGE_BYTES)
 
-static struct thread *deadlines; /* ascending */
+/* Threads with a deadline, by the time of it modulo a turn of the wheel: to come and to go takes constant time, and a tick
+ * looks at those alone whose deadline is due now or so many turns later. */
+#define WHEEL_SLOTS 256u
+#define WHEEL_SLOT_SHIFT 20 /* 2^20 of the time-stamp counter: about as long as a tick */
+static struct thread *wheel[WHEEL_SLOTS];
+static uint64_t wheel_slot; /* up to which all have been looked through, not modulo anything */
 
 void thread_repeat_call(struct thread *self)
 {
@@ -98,9 +103,40 @@ void thread_prepare(struct thread *thread, uint64_t entry, uint64_t stack, uint6
     thread->resume_all = 1;
 }
 
+static void set_deadline(struct thread *thread, uint64_t ticks)
+{
+    uint64_t slot = ticks >> WHEEL_SLOT_SHIFT;
+    struct thread **head = &wheel[(slot < wheel_slot ? wheel_slot : slot) % WHEEL_SLOTS];
+
+    thread->deadline_ticks = ticks;
+    thread->deadline_link = head;
+    thread->deadline_next = *head;
+    if (*head)
+        (*head)->deadline_link = &thread->deadline_next;
+    *head = thread;
+}
+
+void thread_cancel_deadline(struct thread *thread)
+{
+    if (!thread->deadline_ticks)
+        return;
+    *thread->deadline_link = thread->deadline_next;
+    if (thread->deadline_next)
+        thread->deadline_next->deadline_link = thread->deadline_link;
+    thread->deadline_ticks = 0;
+}
+
+static void set_call_deadline(struct thread *thread, uint64_t ticks)
+{
+    thread->call_deadline = ticks;
+    thread_cancel_deadline(thread);
+    if (ticks)
+        set_deadline(thread, ticks);
+}
+
 void thread_wake(struct thread *thread)
 {
-    thread_cancel_deadline(thread);
+    set_call_deadline(thread, thread->call_deadline); /* of its wait there is none any more */
     thread->state = THREAD_RUNNABLE;
     if (thread->context) {
         thread->context->thread = thread;
@@ -110,42 +146,45 @@ void thread_wake(struct thread *thread)
 
 void thread_wait(struct thread *thread, uint64_t deadline_ns)
 {
-    struct thread **link = &deadlines;
-
     thread->state = THREAD_WAITING;
     if (thread->context)
         sched_dequeue(thread->context);
-    if (!deadline_ns)
-        return;
-    thread->deadline_ticks = clock_ns_to_ticks(deadline_ns) | 1;
-    while (*link && (*link)->deadline_ticks <= thread->deadline_ticks)
-        link = &(*link)->deadline_next;
-    thread->deadline_next = *link;
-    *link = thread;
+    thread_cancel_deadline(thread);
+    if (deadline_ns)
+        set_deadline(thread, clock_ns_to_ticks(deadline_ns) | 1);
 }
 
-void thread_cancel_deadline(struct thread *thread)
+static void wait_no_longer(struct thread *thread)
 {
-    struct thread **link = &deadlines;
+    if (!thread->resume_all) /* a system call ends; else it waited for a page */
+        thread_status(thread, thread->waiting_for ? PD_TIMEOUT : PD_OK);
+    if (thread->waiting_for)
+        notification_forget(thread->waiting_for, thread);
+    thread_wake(thread);
+}
 
-    if (!thread->deadline_ticks)
-        return;
-    while (*link != thread)
-        link = &(*link)->deadline_next;
-    *link = thread->deadline_next;
-    thread->deadline_ticks = 0;
+static void deadline_passed(struct thread *thread, uint64_t now_ticks)
+{
+    thread_cancel_deadline(thread);
+    if (thread->state == THREAD_WAITING)
+        wait_no_longer(thread);
+    else if (!thread_in_call(thread) || !call_leave(thread, PD_TIMEOUT))
+        set_deadline(thread, now_ticks + clock_ns_to_ticks(TICK_NS)); /* its call is still to come, or about to end */
 }
 
 void thread_deadlines(uint64_t now_ticks)
 {
-    while (deadlines && deadlines->deadline_ticks <= now_ticks) {
-        struct thread *thread = deadlines;
+    uint64_t last = now_ticks >> WHEEL_SLOT_SHIFT, slot = wheel_slot;
+    struct thread *next;
 
-        if (!thread->resume_all) /* a system call ends; else it waited for a page */
-            thread_status(thread, thread->waiting_for ? PD_TIMEOUT : PD_OK);
-        if (thread->waiting_for)
-            notification_forget(thread->waiting_for, thread);
-        thread_wake(thread);
+    if (last - slot >= WHEEL_SLOTS)
+        slot = last - WHEEL_SLOTS + 1;
+    for (wheel_slot = last; slot <= last; slot++) {
+        for (struct thread *thread = wheel[slot % WHEEL_SLOTS]; thread; thread = next) {
+            next = thread->deadline_next;
+            if (thread->deadline_ticks <= now_ticks)
+                deadline_passed(thread, now_ticks);
+        }
     }
 }
 
@@ -229,6 +268,12 @@ static void invoke_self(struct thread *self, uint64_t operation)
         else if (clock_ns_to_ticks(self->rdi) > cpu_timestamp())
             thread_wait(self, self->rdi);
         return;
+    case THREAD_CALL_DEADLINE:
+        if (self->service)
+            thread_status(self, PD_BAD_STAGE);
+        else
+            set_call_deadline(self, self->rdi ? clock_ns_to_ticks(self->rdi) | 1 : 0);
+        return;
     case THREAD_MARK:
         bench_mark_hook(self->rdi);
         return;
@@ -277,7 +322,7 @@ void thread_invoke(struct thread *self, struct capability *capability, uint64_t 
 {
     struct thread *thread = thread_of(capability->object);
 
-    if (operation >= THREAD_YIELD && operation <= THREAD_LOG) {
+    if (operation >= THREAD_YIELD && operation <= THREAD_CALL_DEADLINE) {
         if (thread == self)
             invoke_self(self, operation);
         else
@@ -298,6 +343,14 @@ void thread_invoke(struct thread *self, struct capability *capability, uint64_t 
         return;
     case THREAD_BIND_SCHED_CONTEXT:
         bind_context(self, thread);
+        return;
+    case THREAD_ABANDON:
+        if (thread->service)
+            thread_status(self, PD_BUSY);
+        else if (!thread_in_call(thread))
+            thread_status(self, PD_BAD_STAGE);
+        else
+            thread_status(self, call_leave(thread, PD_ABANDONED) ? PD_OK : PD_AGAIN);
         return;
     case THREAD_STOP:
         if (thread->service) {

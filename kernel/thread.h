@@ -37,8 +37,12 @@ struct thread {
     void *fpu;               /* saved FPU and SSE registers, 512 bytes, or NULL while it has used none */
     struct thread *queue_next;
     uint32_t reclaim_steps;  /* its call waits for quota to be given back: so many pieces, or 1: its last try */
-    uint64_t deadline_ticks; /* 0: none */
-    struct thread *deadline_next;
+    uint32_t call_kills;     /* incarnations that died of its present call since that last committed anything */
+    uint32_t call_parts;     /* transactions of it that ended with REPLY_AGAIN, since it last failed */
+    bool call_partial;       /* some of it has been committed */
+    uint64_t call_deadline;  /* its call, present or next, ends then; in ticks, 0: none */
+    uint64_t deadline_ticks; /* it is in the wheel for then, 0: it is not */
+    struct thread *deadline_next, **deadline_link;
     uint64_t wait_mask;
     struct notification *waiting_for;
     struct thread *domain_next;
@@ -52,6 +56,18 @@ _Static_assert(offsetof(struct thread, resume_all) == 152, "entry.S knows it");
 static inline struct thread *thread_of(struct object *object)
 {
     return container_of(object, struct thread, object);
+}
+
+/* What is noted of a call's earlier tries is zero in a call that has had none: the fast path does not look. */
+static inline bool call_tried_before(const struct thread *caller)
+{
+    return caller->call_kills || caller->call_parts || caller->call_partial;
+}
+
+static inline void call_forget_tries(struct thread *caller)
+{
+    caller->call_kills = caller->call_parts = 0;
+    caller->call_partial = false;
 }
 
 /* A call of its waits, is served, or is deferred. */
@@ -112,6 +128,7 @@ void thread_end(struct thread *thread);
 /* Wait until `deadline_ns` since boot (0: for ever); thread_deadlines wakes it with PD_TIMEOUT. */
 void thread_wait(struct thread *thread, uint64_t deadline_ns);
 void thread_cancel_deadline(struct thread *thread);
+/* At each tick: whose time has come? */
 void thread_deadlines(uint64_t now_ticks);
 
 struct capability;

@@ -113,6 +113,18 @@ int64_t transfer_lend(struct service *service, struct thread *caller)
     return PD_OK;
 }
 
+void transfer_freeze(struct service *service)
+{
+    struct thread *lender = service->lender;
+
+    if (!lender || lender->service || lender->r8 & TRANSFER_LEND_OUT || service->lent_frozen)
+        return;
+    for (uint64_t page = 0; page < service->lent_pages; page++)
+        if (freeze(mmu_lookup(lender->domain->root, service->lent_base + page * PAGE_BYTES)))
+            service->lent_frozen |= 1ull << page;
+    address_space_changed(lender->domain->root);
+}
+
 static void take_back(struct service *service, struct thread *lender)
 {
     uint64_t *slot = service->window + WINDOW_LEND_ENTRY;

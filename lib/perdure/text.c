@@ -45,6 +45,10 @@ int64_t pd_portal_error(int64_t status)
         return -PE_FAULT;
     case PD_NO_QUOTA:
         return -PE_NOMEM;
+    case PD_TIMEOUT:
+        return -PE_TIMEDOUT;
+    case PD_ABANDONED:
+        return -PE_INTR;
     default:
         return -PE_IO;
     }

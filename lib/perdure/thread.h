@@ -31,6 +31,21 @@ static inline int64_t pd_yield(void)
     return pd_invoke_4(SLOT_SELF_THREAD, THREAD_YIELD, 0, 0, 0, 0);
 }
 
+/*
+ * A call of a service that the caller makes, or makes next, ends at `deadline_ns` after power-on with PD_TIMEOUT; 0: no
+ * deadline any more. It counts for one call, and to the end of it alone if it is taken away then.
+ */
+static inline int64_t pd_call_deadline(uint64_t deadline_ns)
+{
+    return pd_invoke_4(SLOT_SELF_THREAD, THREAD_CALL_DEADLINE, deadline_ns, 0, 0, 0);
+}
+
+/* End another thread's call with PD_ABANDONED. */
+static inline int64_t pd_thread_abandon(uint32_t thread)
+{
+    return pd_invoke_4(thread, THREAD_ABANDON, 0, 0, 0, 0);
+}
+
 /* Sleep until `deadline_ns` after power-on. */
 static inline int64_t pd_sleep_until(uint64_t deadline_ns)
 {

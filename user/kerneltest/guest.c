@@ -165,6 +165,13 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
         return 0;
     case GUEST_ALARM:
         return (uint64_t)pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, it->word[0], it->word[1], 0, 0);
+    case GUEST_PARTS:
+        if (++region()[0] % it->word[0]) {
+            *flags = REPLY_AGAIN;
+        } else {
+            fault_if_due();
+        }
+        return region()[0];
     case GUEST_REGION:
         ++*(volatile uint64_t *)WINDOW_REGION;
         fault_if_due();
@@ -298,6 +305,14 @@ _Noreturn void guest_set_priority(uint64_t argument)
 {
     pd_create_sched_context(SLOT_SELF_DOMAIN, (uint32_t)board()->scratch[0]);
     board()->status[argument & 0xff] = pd_invoke_4((uint32_t)board()->scratch[0], SCHED_CONTEXT_SET, argument >> 8, 0, 0, 0);
+    board()->arrived[argument & 0xff]++;
+    sleep_for_ever();
+}
+
+_Noreturn void guest_release_later(uint64_t argument)
+{
+    pd_sleep_until(board()->scratch[5]);
+    board()->release = 1;
     board()->arrived[argument & 0xff]++;
     sleep_for_ever();
 }

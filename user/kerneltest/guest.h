@@ -62,6 +62,7 @@ enum guest_operation {
     GUEST_NESTED_MADE, /* (operation, word): the same, lending a page that it has mapped itself */
     GUEST_WORK,        /* (microseconds): so long, in instructions */
     GUEST_ALARM,       /* (deadline_ns, bits): an event at that time */
+    GUEST_PARTS,       /* (parts): count in so many transactions, each as GUEST_COUNT does; a fault is in the last */
     GUEST_REGION,      /* ++ of the service region's first quadword; its value */
 };
 
@@ -85,6 +86,7 @@ _Noreturn void guest_run_data(uint64_t argument);   /* faults */
 _Noreturn void guest_delete_self(uint64_t argument);/* deletes the capability of itself, in slot board.scratch[0] */
 _Noreturn void guest_make_domain(uint64_t argument); /* in slot board.scratch[0], then sleeps */
 _Noreturn void guest_set_priority(uint64_t argument);/* of a context in slot board.scratch[0], to argument >> 8; the status */
+_Noreturn void guest_release_later(uint64_t argument);/* sets board.release at board.scratch[5] ns */
 _Noreturn void guest_writer(uint64_t argument);     /* writes to the buffer, again and again */
 
 /* Calls portal slot (argument >> 8 & 0xffff), operation (argument >> 24 & 0xff), lending (argument >> 32 & 0xff) pages, out
