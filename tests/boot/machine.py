@@ -95,7 +95,7 @@ def wait_for_console(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def boot(directory: Path, emulator: str, way: str, payload_bytes: bytes | None, *, options: str = "epoch=1",
-         memory_mib: int = 128, extra: tuple[str, ...] = (), keys: bytes = b"") -> Outcome:
+         memory_mib: int = 128, extra: tuple[str, ...] = (), keys: bytes = b"", deadline_s: int = DEADLINE_S) -> Outcome:
     """One machine, from power-on to its verdict."""
     log = directory / "log"
     command = [*shlex.split(emulator), *start_options(directory, way, f"console=framed {options}", payload_bytes),
@@ -110,7 +110,7 @@ def boot(directory: Path, emulator: str, way: str, payload_bytes: bytes | None, 
     try:
         if keys:
             wait_for_console(process, log)
-        output, _ = process.communicate(keys, timeout=DEADLINE_S)
+        output, _ = process.communicate(keys, timeout=deadline_s)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()

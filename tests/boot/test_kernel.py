@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from machine import EXACT, PROGRAMS, boot, emulator_name, emulators, payload  # noqa: E402
 
+DEADLINE_S = 600 # a hundred tests, many of which wait; half a minute where nothing else runs
 SOURCES = Path(__file__).resolve().parents[2] / "user" / "kerneltest"
 
 
@@ -33,7 +34,7 @@ def declared_tests() -> set[str]:
 def test_the_kernel_keeps_its_promises_to_programs(emulator: str, tmp_path: Path) -> None:
     program = (PROGRAMS / "kerneltest").read_bytes()
     outcome = boot(tmp_path, emulator, "pvh-microvm", payload("kerneltest kerneltest\n", kerneltest=program),
-                   extra=EXACT)
+                   extra=EXACT, deadline_s=DEADLINE_S)
     passed = set(re.findall(r"^ok (\w+)\r?$", outcome.output, re.M))
     failed = re.findall(r"^FAIL .*", outcome.output, re.M)
     assert not failed, "\n".join(failed)

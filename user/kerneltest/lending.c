@@ -3,7 +3,7 @@
 #include "harness.h"
 
 #define AT 0x330000000ul
-#define REUSED_PAGES 256
+#define REUSED_PAGES 128
 
 static struct guest_service outer, inner;
 
@@ -56,7 +56,7 @@ static const char *end_while_lending(uint64_t address, void (*end)(void))
     EXPECT(pd_signal(notification, 1), PD_OK);
     sleep_ms(5);
     end();
-    pages_in_use();
+    sleep_ms(5);
     EXPECT(pd_create_memory(SLOT_SELF_DOMAIN, memory, REUSED_PAGES, 0), PD_OK);
     for (uint64_t page = 0; page < REUSED_PAGES; page += 64) {
         EXPECT(pd_map(SLOT_SELF_DOMAIN, memory, AT + page * PAGE_BYTES, page, 64, RIGHT_USE | RIGHT_WRITE, MAP_RESIDENT),
@@ -131,7 +131,7 @@ static const char *a_page_copied_while_it_is_lent_is_frozen_by_the_second_call(v
     EXPECT_TRUE(wait_for(&board()->serving, 2));
     EXPECT(pd_invoke_4(outer.service, SERVICE_CRASH, 0, 0, 0, 0), PD_OK);
     EXPECT(task_start(&writer, guest_writer, 3, OWN_PRIORITY), PD_OK);
-    sleep_ms(20);
+    sleep_ms(5);
     EXPECT(board()->arrived[3], 1); /* it waits for the second call */
     EXPECT(*(volatile uint64_t *)BUFFER_ADDRESS, 6);
     board()->release = 1;

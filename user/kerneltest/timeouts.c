@@ -113,7 +113,7 @@ static const char *pages_stay_frozen_to_the_end(void)
     EXPECT(service_start(&service, 128, 0, 2000000), PD_OK);
     EXPECT(task_domain(&later, 256), PD_OK);
     EXPECT(threads_alive(), 1);
-    board()->scratch[5] = soon(30);
+    board()->scratch[5] = soon(12);
     EXPECT(task_run(&later, guest_release_later, 2, LOW_PRIORITY), PD_OK);
     EXPECT(ask_until(soon(5), GUEST_HOLD, 0, pd_transfer_lend_in(2), &fate), PD_TIMEOUT);
     EXPECT(board()->release, 0);
@@ -143,7 +143,7 @@ static const char *before_the_call_and_between_waits(void)
     sleep_ms(2);
     EXPECT(service_ask(&service, GUEST_HOLD, 0, 0), PD_TIMEOUT);
     EXPECT_TRUE(pd_now_ns() >= deadline);
-    sleep_ms(30); /* more than all of the wheel */
+    sleep_ms(3);
     board()->release = 1;
     EXPECT(service_ask(&service, GUEST_COUNT, 0, 0), 4);
     deadline = soon(600); /* turns of the wheel later */

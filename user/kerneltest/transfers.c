@@ -175,11 +175,11 @@ static const char *a_page_lent_twice_stays_frozen_until_both_are_done(void)
     EXPECT_TRUE(wait_for(&board()->serving, 2));
     EXPECT(pd_invoke_4(first.thread, THREAD_STOP, 0, 0, 0, 0), PD_OK); /* its call goes on to its end all the same */
     EXPECT(task_start(&writer, guest_writer, 3, OWN_PRIORITY), PD_OK);
-    sleep_ms(20);
+    sleep_ms(8);
     rounds = board()->arrived[3];
     EXPECT(rounds, 1);
     EXPECT(pd_invoke_4(service.service, SERVICE_CRASH, 0, 0, 0, 0), PD_OK); /* now one of them has it no longer */
-    sleep_ms(20);
+    sleep_ms(8);
     EXPECT(board()->arrived[3], 1);
     board()->release = 1;
     EXPECT_TRUE(wait_for(&board()->arrived[3], 10));
