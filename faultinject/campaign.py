@@ -34,6 +34,7 @@ from faultinject.stopping import Until
 from faultinject.store import Part, Store
 from faultinject.symbols import keep
 from faultinject.system import System, file_sha256
+from faultinject.target import target_of
 from faultinject.trace import Tracer
 from faultinject.workload import Workload
 
@@ -165,7 +166,7 @@ def prepare(system: System, qemu: Qemu, workload: Workload, directory: Path, mem
 def targets(system: System, golden: Golden, services: Sequence[str]) -> dict[str, Execution]:
     """The executions of the services that are named; ALL stands for every one that executes anything."""
     names = [service.name for service in system.services] if list(services) == [ALL] else services
-    found = {name: Execution(golden.timeline, system.service_index(name)) for name in names}
+    found = {name: Execution(golden.timeline, system.service_index(name), target_of(system, name)) for name in names}
     return {name: execution for name, execution in found.items() if execution.instructions or ALL not in services}
 
 

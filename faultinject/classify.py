@@ -6,7 +6,8 @@ Precise definitions; the first that applies, from the top:
 kernel_failure          the kernel panicked, the processor was reset by a triple fault, or the machine was switched off
                         without a verdict
 service_lost            the machine gave up a service, or ended with that verdict
-system_hang             no verdict within the limit of instructions
+system_hang             no verdict within the limit of instructions, and a client other than the one that was being served did not
+                        come to its end, nor did any other after the fault
 silent_data_corruption  a client that reported no error was answered something else than in the golden run, or the disk
                         differs where no client that reported an error explains it, or e2fsck rejects the disk
 other_client_affected   a client that was not being served when the fault struck reported an error, or did not report,
@@ -29,7 +30,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from faultinject.oracle import ClientReport, Observation, path_owner
+from faultinject.oracle import ClientReport, Observation, client_reports, path_owner
 from faultinject.records import ENGINE_FAILURES, Activation, End, Experiment
 
 
@@ -49,6 +50,9 @@ class Outcome(StrEnum):
 
 
 MANIFESTED = frozenset(Outcome) - {Outcome.NOT_ACTIVATED, Outcome.OVERWRITTEN, Outcome.LATENT}
+
+#: Of the outputs that are kept.
+CONSOLE = 1
 
 VERDICT_FINISHED, VERDICT_KERNEL_FAILURE, VERDICT_SERVICE_LOST = 0, 1, 2
 
@@ -97,10 +101,22 @@ def _outcome(experiment: Experiment, seen: Observation | None, golden: Observati
     if experiment.given_up:
         return Outcome.SERVICE_LOST, "a service was marked down"
     if experiment.end is End.LIMIT:
-        return Outcome.SYSTEM_HANG, f"no verdict, at {experiment.end_rip:#x}"
+        return _endless(experiment, seen, golden)
     if seen is None:
         raise ValueError("a run that ended by itself needs an observation")
     return _visible(seen, golden) or _invisible(experiment, seen, golden)
+
+
+def _endless(experiment: Experiment, seen: Observation | None, golden: Observation) -> tuple[Outcome, str]:
+    """A run that did not end: does anybody get on?"""
+    unfinished = [name for name in golden.clients if seen is None or name not in seen.clients]
+    ended_since = client_reports(experiment.output_tails[CONSOLE].decode(errors="replace"))
+    reason = f"never ended: {_list(unfinished)}, at {experiment.end_rip:#x}"
+    if seen is not None and unfinished == [seen.served]:
+        return Outcome.OWN_CLIENT, reason
+    if unfinished and ended_since:
+        return Outcome.OTHER_CLIENT, reason
+    return Outcome.SYSTEM_HANG, f"no verdict, at {experiment.end_rip:#x}"
 
 
 def _failed(clients: dict[str, ClientReport], golden: dict[str, ClientReport]) -> list[str]:

@@ -98,7 +98,7 @@ def _campaign_file(context: click.Context, _: click.Parameter, path: Path | None
 @click.option("--service", default="fs", show_default=True, metavar="LIST", help="The services in which faults are put, "
               "with commas; all: every one that the workload uses.")
 @click.option("--model", default="reg-bitflip,memory-abort,hang,kill", show_default=True, metavar="LIST",
-              help="Fault models, with commas: reg-bitflip, memory-abort, hang, kill, code-bitflip, control.")
+              help="Fault models or groups of them, with commas; `perdure models` lists them.")
 @click.option("--n", "count", type=click.IntRange(1), help="Faults in all, dealt out to the services and models in turn; "
               "with --until-halfwidth the most there may be.  [default: 200]")
 @click.option("--until-halfwidth", metavar="P%", help="Stop as soon as the Wilson 95 % interval of an outcome's share has "
@@ -185,6 +185,14 @@ def export(database: Path, csv: bool, name: str, out: TextIO) -> None:
     from faultinject.export import write_csv
 
     write_csv(database, name, out)
+
+
+@cli.command()
+def models() -> None:
+    """List the fault models, and the groups under which several are asked for."""
+    from faultinject import table
+
+    table.print_models(table.make_console())
 
 
 @cli.command()

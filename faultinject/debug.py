@@ -21,6 +21,7 @@ import click
 from faultinject.errors import MachineError, SetupError
 from faultinject.events import Events
 from faultinject.golden import Workbench
+from faultinject.layout import layout_options
 from faultinject.machine import Machine, Qemu, stop
 from faultinject.models import MODELS
 from faultinject.plan import Fault
@@ -62,7 +63,8 @@ def script(system: System, socket: Path, fault: Fault) -> str:
 def _machine(workbench: Workbench, fault: Fault, socket: Path) -> tuple[Machine, Path]:
     plan, events = workbench.directory / "debug.plan", workbench.directory / "debug.events"
     plan.write_text(fault.line(0))
-    machine = workbench.machine("debug", ["mode=debug", f"plan={plan}", f"events={events}"])
+    machine = workbench.machine("debug", ["mode=debug", f"plan={plan}", f"events={events}",
+                                          *layout_options(workbench.system.kernel, [fault.change.kind])])
     machine.more = ["-chardev", f"socket,id=gdb,path={socket},server=on,wait=off", "-gdb", "chardev:gdb"]
     return machine, events
 

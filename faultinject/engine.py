@@ -16,6 +16,7 @@ from pathlib import Path
 
 from faultinject.errors import EngineError
 from faultinject.golden import Golden, Workbench
+from faultinject.layout import layout_options
 from faultinject.machine import stop
 from faultinject.plan import Fault
 from faultinject.records import ENGINE_FAILURES, End, Experiment, Results
@@ -34,9 +35,10 @@ class Limits:
     wall_ms: int = WALL_LIMIT_MS
 
 
-def _options(mode: str, workbench: Workbench, golden: Golden, plan: Path, results: Path, jobs: int,
-             limits: Limits) -> list[str]:
+def _options(mode: str, workbench: Workbench, golden: Golden, faults: Sequence[Fault], plan: Path, results: Path,
+             jobs: int, limits: Limits) -> list[str]:
     return [f"mode={mode}", f"plan={plan}", f"results={results}", f"jobs={jobs}", f"limit_ns={golden.limit_ns}",
+            *layout_options(workbench.system.kernel, {fault.change.kind for fault in faults}),
             f"wall_ms={limits.wall_ms}", f"images={workbench.directory / 'images'}",
             f"known_disk={golden.experiment.disk_hash}"]
 
@@ -52,7 +54,8 @@ def run_alone(workbench: Workbench, golden: Golden, fault: Fault, limits: Limits
         plan, results_path = directory / "plan", directory / "results"
         _write_plan(plan, [fault])
         limits = limits or Limits()
-        machine = workbench.machine("single", _options("single", workbench, golden, plan, results_path, 1, limits))
+        machine = workbench.machine("single", _options("single", workbench, golden, [fault], plan, results_path, 1,
+                                                        limits))
         complaint = _run(machine.start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), limits.wall_ms / 1000)
         return _read_one(results_path, complaint)
 
@@ -104,8 +107,8 @@ def _run_batch(workbench: Workbench, golden: Golden, faults: list[Fault], jobs: 
         plan, results_path, complaint_path = directory / "plan", directory / "results", directory / "stderr"
         _write_plan(plan, faults)
         warm = int(len(faults) >= WARM_FROM_EXPERIMENTS)
-        machine = workbench.machine("fork", [f"warm={warm}", *_options("fork", workbench, golden, plan, results_path,
-                                                                       jobs, limits)])
+        machine = workbench.machine("fork", [f"warm={warm}", *_options("fork", workbench, golden, faults, plan,
+                                                                       results_path, jobs, limits)])
         with complaint_path.open("wb") as complaint:
             process = machine.start(stdout=subprocess.DEVNULL, stderr=complaint)
             try:

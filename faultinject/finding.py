@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from faultinject.classify import Judgement, Outcome, affected_others, classify, ended_by_session
 from faultinject.errors import EngineError
 from faultinject.golden import Golden, ImageJudge, Workbench, learn_clients, observe
-from faultinject.oracle import DiskOracle, DiskVerdict, Ext2Oracle, client_reports
+from faultinject.oracle import DiskOracle, DiskVerdict, Ext2Oracle, Observation, client_reports
 from faultinject.plan import Fault, Planned
-from faultinject.records import Activation, Experiment, Stretch
+from faultinject.records import Activation, End, Experiment, Stretch
 from faultinject.symbols import Symbolizer
 
 
@@ -49,9 +49,13 @@ def make_judge(workbench: Workbench, golden: Golden, oracle: DiskOracle | None) 
 
 def judge_experiment(fault: Fault, experiment: Experiment, golden: Golden, judge: ImageJudge) -> Finding:
     """An experiment's class, by the replies and the disk."""
-    seen = observe(experiment, golden, judge) if ended_by_session(experiment) else None
     served = golden.clients.get(experiment.serving_binding, "")
     reports = client_reports(golden.whole_output(1, experiment))
+    seen = None
+    if ended_by_session(experiment):
+        seen = observe(experiment, golden, judge)
+    elif experiment.end is End.LIMIT:
+        seen = Observation(reports, 0, 0, DiskVerdict(), served or None)
     return Finding(fault, experiment, classify(experiment, seen, golden.observation), served,
                    affected=affected_others(reports, golden.observation.clients, served))
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from faultinject.draw import Draw
 from faultinject.errors import MachineError, UsageError
-from faultinject.models import Change, Model
+from faultinject.models import Change, Model, Target
+from faultinject.models.base import UNKNOWN
 from faultinject.records import Stretch
 
 
@@ -36,10 +39,29 @@ class Fault:
                 f"{self.change.a:#x} {self.change.b:#x}\n")
 
 
+class Spans(Sequence[int]):
+    """Whole numbers in ascending order, as (first, how many)."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self._spans = [span for span in spans if span[1] > 0]
+        self._ends = list(itertools.accumulate(length for _, length in self._spans))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, position: int) -> int:  # type: ignore[override]
+        if not 0 <= position < len(self):
+            raise IndexError(position)
+        span = bisect.bisect_right(self._ends, position)
+        first, length = self._spans[span]
+        return first + length - (self._ends[span] - position)
+
+
 class Execution:
     """A service's execution in the golden run: all the instructions it executed, numbered from 0."""
 
-    def __init__(self, timeline: Sequence[Stretch], service_index: int) -> None:
+    def __init__(self, timeline: Sequence[Stretch], service_index: int, target: Target = UNKNOWN) -> None:
+        self.target = target
         self.stretches = [stretch for stretch in timeline if stretch.service == service_index]
         self._ends: list[int] = []
         total = 0
@@ -55,6 +77,27 @@ class Execution:
         position = bisect.bisect_right(self._ends, instruction)
         stretch = self.stretches[position]
         return stretch.end_ns - (self._ends[position] - instruction), stretch
+
+    def _numbered(self) -> Iterator[tuple[int, Stretch]]:
+        """Each stretch and the number of its first instruction."""
+        for stretch, end in zip(self.stretches, self._ends, strict=True):
+            yield end - (stretch.end_ns - stretch.start_ns), stretch
+
+    def instructions_in(self, stage: int) -> Spans:
+        """Those that were executed in a stage of the service."""
+        return Spans((first, stretch.end_ns - stretch.start_ns) for first, stretch in self._numbered()
+                     if stretch.stage == stage)
+
+    def first_of(self, wanted: Callable[[Stretch, Stretch | None], bool]) -> Spans:
+        """The first instruction of each stretch that is wanted; it is asked for with the one before."""
+        before = [None, *self.stretches]
+        return Spans((first, 1) for (first, stretch), previous in zip(self._numbered(), before, strict=False)
+                     if wanted(stretch, previous))
+
+    def last_of(self, wanted: Callable[[Stretch], bool]) -> Spans:
+        """The last instruction of each stretch that is wanted."""
+        return Spans((first + stretch.end_ns - stretch.start_ns - 1, 1) for first, stretch in self._numbered()
+                     if wanted(stretch))
 
 
 @dataclass(frozen=True)
@@ -81,10 +124,20 @@ class Stratum:
     model: Model
     execution: Execution
 
+    @cached_property
+    def points(self) -> Sequence[int]:
+        """Before which of the service's instructions the model can strike."""
+        return self.model.points(self.execution)
+
+    @property
+    def choices(self) -> int:
+        """What it can do at each."""
+        return self.model.choices(self.execution.target)
+
     @property
     def raw_faults(self) -> int:
-        """How many faults there are: instructions times what the model can do at each."""
-        return self.execution.instructions * self.model.choices()
+        """How many faults there are."""
+        return len(self.points) * self.choices
 
 
 @dataclass(frozen=True)
@@ -154,9 +207,9 @@ class Space:
         stratum = self.strata[number % len(self.strata)]
         service, model = stratum.service, stratum.model
         source = Draw("fault", self._seed, service, model.name, number // len(self.strata))
-        instruction = source.below(stratum.execution.instructions)
-        change = model.draw(source)
-        place = self._classes(service, instruction, change) if self._classes else None
+        instruction = stratum.points[source.below(len(stratum.points))]
+        change = model.draw(source, stratum.execution.target)
+        place = self._classes(service, instruction, change) if self._classes and model.grouped else None
         if place:
             instruction = place.instruction
         time_ns, _ = stratum.execution.locate(instruction)
@@ -184,10 +237,14 @@ class Space:
 
 def make_space(executions: Mapping[str, Execution], models: Sequence[Model], seed: int,
                environment: Environment, classes: Classify | None = None) -> Space:
-    """Every model in every service, a service's models next to each other."""
+    """Every model in every service in which it has a point, a service's models next to each other."""
     for service, execution in executions.items():
         if execution.instructions == 0:
             raise MachineError(f"{service} executes nothing in the golden run",
                                "choose another service, or a workload that uses it")
-    return Space([Stratum(service, model, execution) for service, execution in executions.items() for model in models],
-                 seed, environment, classes)
+    strata = [Stratum(service, model, execution) for service, execution in executions.items() for model in models]
+    possible = [stratum for stratum in strata if stratum.points]
+    if not possible:
+        raise MachineError(f"{', '.join(model.name for model in models)} has no point in the execution of "
+                           f"{', '.join(executions)}", "see docs/fault-models.md for where each model applies")
+    return Space(possible, seed, environment, classes)

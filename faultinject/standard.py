@@ -2,7 +2,8 @@
 """The campaign that `perdure campaign` runs: five clients on an ext2 disk, each in a directory of its own.
 
 reader checks files that are on the disk from the start; writer, renamer and directories change theirs; numbers draws
-from the random number service. A campaign against a service that none of them uses has clients for it besides. All of it
+from the random number service. They take turns, one operation each, so that whenever a service is hit others have state
+in it. A campaign against a service that none of them uses has clients for it besides. All of it
 is made here from fixed numbers: the same on every host.
 """
 
@@ -61,7 +62,7 @@ def workload(disk: Path, services: tuple[str, ...]) -> Workload:
     for service, more in MORE_CLIENTS.items():
         if service in services or campaign.ALL in services:
             clients |= more
-    session = "".join(session_line("workload", [name, variant, "-n", str(operations), "-s", str(number + 1)])
+    session = "".join(session_line("workload", [name, variant, "-n", str(operations), "-s", str(number + 1), "-y"])
                       for number, (name, (variant, operations)) in enumerate(clients.items()))
     return Workload(f"{len(clients)} clients", session, {"workload": program}, disk)
 

@@ -102,8 +102,8 @@ class Store:
             with store.transaction():
                 store._write_facts(facts)
                 store._many("part", [part.row(number) for number, part in enumerate(parts)])
-                store._many("stratum", [(stratum.service, stratum.model.name, stratum.execution.instructions,
-                                         stratum.model.choices()) for stratum in strata])
+                store._many("stratum", [(stratum.service, stratum.model.name, len(stratum.points), stratum.choices)
+                                        for stratum in strata])
         return store
 
     @classmethod

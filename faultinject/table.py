@@ -16,7 +16,7 @@ from rich.text import Text
 
 from faultinject.campaign import Progress, Report
 from faultinject.classify import Outcome
-from faultinject.models import MODELS
+from faultinject.models import GROUPS, MODELS
 from faultinject.records import Cause
 from faultinject.replay import Replay
 from faultinject.store import Store
@@ -200,6 +200,19 @@ def print_report(console: Console, report: Report) -> None:
                   (f", {done_before} were done before" if done_before else "") +
                   f", {summary['known_without_run']} known by the golden run's trace\n{report.database}, summary.json",
                   highlight=False)
+
+
+def print_models(console: Console) -> None:
+    """Names, what they do, and groups."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for model in MODELS.values():
+        table.add_row(model.name, model.explanation)
+    console.print(table)
+    console.print("\nGroups:")
+    for group, names in GROUPS.items():
+        console.print(f"  [bold]{group}[/bold]: {len(names)} models, {names[0]} to {names[-1]}", highlight=False)
 
 
 def print_replay(console: Console, replay: Replay, output: bool) -> None:

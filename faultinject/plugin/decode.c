@@ -16,6 +16,12 @@ uint8_t decoder_byte(struct decoder *d)
     return d->bytes[d->position++];
 }
 
+void decoder_opcode(struct decoder *d, uint8_t opcode, uint16_t map)
+{
+    d->out->opcode = map | opcode;
+    d->out->opcode_at = (uint8_t)(d->position - 1);
+}
+
 void decoder_skip(struct decoder *d, unsigned bytes)
 {
     for (unsigned i = 0; i < bytes; i++) {
@@ -85,6 +91,7 @@ void decoder_modrm(struct decoder *d)
 {
     struct instruction *out = d->out;
 
+    out->modrm_at = (uint8_t)d->position;
     d->modrm = decoder_byte(d);
     if (modrm_is_register(d)) {
         return;
@@ -151,6 +158,8 @@ void operand_write(struct decoder *d, unsigned width)
 {
     if (modrm_is_register(d)) {
         register_write(d, modrm_rm(d), width);
+    } else {
+        d->out->stores = true;
     }
 }
 
@@ -222,6 +231,7 @@ bool instruction_decode(const uint8_t *bytes, size_t available, struct instructi
     instruction->base = REGISTER_NONE;
     instruction->index = REGISTER_NONE;
     opcode = decode_prefixes(&d);
+    decoder_opcode(&d, opcode, 0);
     instruction->known = opcode == 0x0f ? decode_two_byte(&d) : decode_one_byte(&d, opcode);
     instruction->known = instruction->known && !d.overrun;
     instruction->length_bytes = (uint8_t)d.position;

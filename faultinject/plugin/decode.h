@@ -31,8 +31,13 @@ struct instruction {
     bool known;                /* false: nothing else here means anything */
     bool memory;               /* has a data operand in memory (LEA and prefetches have none) */
     bool system_call;          /* the SYSCALL instruction */
+    bool stores;               /* its memory operand is written (pushes and string instructions are left out) */
+    bool repeats;              /* a string instruction with a count in RCX */
     uint8_t segment;           /* 0, or the prefix byte of FS (0x64) or GS (0x65) */
     uint8_t length_bytes;
+    uint16_t opcode;           /* its last byte, with 0x0f00 or 0x3800 for those after 0F or 0F 38 */
+    uint8_t opcode_at;         /* where in the encoding that byte is */
+    uint8_t modrm_at;          /* where the ModRM byte is; 0: there is none */
     uint8_t base;              /* register, REGISTER_RIP or REGISTER_NONE */
     uint8_t index;             /* register or REGISTER_NONE */
     uint8_t scale;             /* 1, 2, 4 or 8 */

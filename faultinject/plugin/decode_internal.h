@@ -24,6 +24,9 @@ enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 uint8_t decoder_byte(struct decoder *d);
 void decoder_skip(struct decoder *d, unsigned bytes);
 
+/* Notes the opcode, whose last byte has just been read; `map` is 0, 0x0f00 or 0x3800. */
+void decoder_opcode(struct decoder *d, uint8_t opcode, uint16_t map);
+
 /* Width of the operation in bytes (2, 4, 8); `wide` false means the byte form (1). */
 unsigned decoder_width(const struct decoder *d, bool wide);
 

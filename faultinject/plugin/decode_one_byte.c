@@ -162,6 +162,7 @@ static bool decode_string(struct decoder *d, uint8_t opcode)
 
     d->out->flags_read |= FLAG_DF;
     if (d->repeat || d->repeat_not) {
+        d->out->repeats = true;
         register_read(d, RCX, 8);
     }
     if (kind == 0xa4 || kind == 0xa6 || kind == 0xac) {

@@ -96,6 +96,7 @@ static bool decode_three_byte(struct decoder *d)
     uint8_t opcode = decoder_byte(d);
     unsigned width = decoder_width(d, opcode & 1);
 
+    decoder_opcode(d, opcode, 0x3800);
     if (opcode != 0xf0 && opcode != 0xf1) {
         return false;
     }
@@ -172,6 +173,7 @@ bool decode_two_byte(struct decoder *d)
     uint8_t opcode = decoder_byte(d);
     unsigned width = decoder_width(d, true);
 
+    decoder_opcode(d, opcode, 0x0f00);
     switch (opcode) {
     case 0x38:
         return decode_three_byte(d);

@@ -13,6 +13,7 @@
 #include "plan.h"
 #include "results.h"
 #include "warm.h"
+#include "watch_memory.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -330,5 +331,6 @@ const struct stop_handlers experiment_handlers = {
     .recovery = recovery,
     .skips_idle = true,
     .counts_replies = true,
+    .translated = watch_translated,
     .follows_kernel_exits = true,
 };

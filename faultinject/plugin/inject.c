@@ -1,119 +1,128 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fault models, at the level of the machine. A memory abort is transient, as when a transfer fails on the bus: the
- * page's entry is absent for the one access and is put back when the exception has been taken.
+ * Faults in registers, in memory and of the processor. A memory abort is transient, as when a transfer fails on the bus:
+ * the page's entry is absent for the one access and is put back when the exception has been taken.
  */
 #include "inject.h"
 
 #include "service.h"
 #include "stops.h"
 #include "watch.h"
+#include "watch_memory.h"
 
 #include <string.h>
 
 #define ENTRY_PRESENT 1ull
+enum { PAGE_BYTES = 4096, DAMAGED_BYTES_MAX = 8 };
 
 static struct experiment_record *record;
 
-static void inject_register(unsigned number, unsigned bit)
+static uint64_t register_read(unsigned number)
+{
+    return number == FAULT_REGISTER_FLAGS ? machine_flags() : machine_register(number);
+}
+
+static void register_write(unsigned number, uint64_t value)
+{
+    if (number == FAULT_REGISTER_FLAGS) {
+        machine_set_flags(value);
+    } else {
+        machine_set_register(number, value);
+    }
+}
+
+/* False when the register was so already, or cannot be so. */
+static bool register_change(unsigned number, uint64_t value)
 {
     record->address = number;
-    if (number == FAULT_REGISTER_FLAGS) {
-        record->before = machine_flags();
-        machine_set_flags(record->before ^ (1ull << bit));
-        record->after = machine_flags();
+    record->before = register_read(number);
+    register_write(number, value);
+    record->after = register_read(number);
+    return record->before != record->after;
+}
+
+static void inject_register(unsigned number, const struct damage *damage)
+{
+    uint64_t mask = damage_mask(damage);
+
+    if (damage->held) {
+        register_change(number, damage_apply(damage, register_read(number)));
+        watch_register_held(record, number, mask, damage_apply(damage, 0));
+    } else if (register_change(number, damage_apply(damage, register_read(number)))) {
+        watch_register(record, number, mask);
     } else {
-        record->before = machine_register(number);
-        machine_set_register(number, record->before ^ (1ull << bit));
-        record->after = machine_register(number);
-    }
-    if (record->before == record->after) {
         record->activation = ACTIVATION_IMPOSSIBLE;
-        return;
     }
-    watch_register(record, number, bit);
 }
 
-/* Whether a flipped byte of memory is used is not watched: the kernel and devices may use it too. */
-static void inject_memory(uint64_t address, unsigned bit)
+static void inject_assign(unsigned number, uint64_t value)
 {
-    uint8_t byte;
+    if (register_change(number, value)) {
+        watch_register(record, number, ~0ull);
+    } else {
+        record->activation = ACTIVATION_IMPOSSIBLE;
+    }
+}
+
+void inject_bytes(struct experiment_record *experiment_record, uint64_t physical, const struct damage *damage,
+                  bool (*still)(uint64_t physical))
+{
+    unsigned length = (damage->first_bit + damage->bits + 7) / 8;
+    unsigned page_rest = PAGE_BYTES - (unsigned)(physical % PAGE_BYTES);
+
+    length = length < DAMAGED_BYTES_MAX ? length : DAMAGED_BYTES_MAX;
+    length = length < page_rest ? length : page_rest;
+    if (!machine_host_memory(physical, length)) {
+        experiment_record->activation = ACTIVATION_IMPOSSIBLE;
+        return;
+    }
+    qemu.cpu_physical_memory_rw(physical, &experiment_record->before, length, false);
+    experiment_record->after = damage_apply(damage, experiment_record->before);
+    if (length < DAMAGED_BYTES_MAX) {
+        experiment_record->after &= (1ull << (8 * length)) - 1;
+    }
+    if (experiment_record->after == experiment_record->before && !damage->held) {
+        experiment_record->activation = ACTIVATION_IMPOSSIBLE;
+        return;
+    }
+    qemu.cpu_physical_memory_rw(physical, &experiment_record->after, length, true);
+    watch_memory(experiment_record, physical, length);
+    if (damage->held) {
+        watch_memory_hold(damage_mask(damage), damage_apply(damage, 0), still);
+    }
+}
+
+static void inject_memory(uint64_t address, const struct damage *damage)
+{
+    uint64_t physical;
 
     record->address = address;
-    record->activation = ACTIVATION_IMPOSSIBLE;
-    if (!machine_read(address, &byte, 1)) {
-        return;
-    }
-    record->before = byte;
-    byte ^= (uint8_t)(1u << bit);
-    record->after = byte;
-    if (machine_write(address, &byte, 1)) {
-        record->activation = ACTIVATION_NOT_SEEN;
-    }
-}
-
-static void inject_physical(uint64_t address, unsigned bit)
-{
-    uint64_t word;
-
-    record->address = address;
-    if (!machine_host_memory(address, 1)) {
+    if (!machine_physical(address, &physical)) {
         record->activation = ACTIVATION_IMPOSSIBLE;
         return;
     }
-    word = machine_read_physical(address & ~7ull);
-    record->before = word;
-    word ^= 1ull << (bit + 8 * (address & 7));
-    record->after = word;
-    machine_write_physical(address & ~7ull, word);
-}
-
-static void used_here(void)
-{
-    results_activation(record, ACTIVATION_USED);
-}
-
-static void inject_code(unsigned byte, unsigned bit)
-{
-    inject_memory(machine_register(REGISTER_RIP) + byte, bit);
-    if (record->activation == ACTIVATION_NOT_SEEN) {
-        used_here();
+    inject_bytes(record, physical, damage, NULL);
+    if (record->activation != ACTIVATION_IMPOSSIBLE && service_of_address(address) != SERVICE_NONE) {
+        watch_code(record, address, (damage->first_bit + damage->bits + 7) / 8);
     }
 }
 
-/*
- * An endless loop in place of the next instructions, up to the page's end or 128 bytes: NOPs and a jump back to the
- * first. A jump to itself alone would do; the longer loop costs the host a fiftieth of the time.
- */
-static void inject_hang(void)
+static void inject_stack(uint64_t begin, const struct damage *damage)
 {
-    enum { JUMP_BYTES = 2, LOOP_BYTES_MAX = 128, NOP = 0x90, JUMP_SHORT = 0xeb };
-    uint64_t rip = machine_register(REGISTER_RIP);
-    uint64_t page_rest = 4096 - (rip & 4095);
-    unsigned length = page_rest < LOOP_BYTES_MAX ? (unsigned)page_rest : LOOP_BYTES_MAX;
-    uint8_t loop[LOOP_BYTES_MAX];
+    uint64_t top = machine_register(RSP);
 
-    record->address = rip;
-    if (length < JUMP_BYTES) {
-        length = JUMP_BYTES;
-    }
-    if (!machine_read(rip, &record->before, length < 8 ? length : 8)) {
-        record->activation = ACTIVATION_IMPOSSIBLE;
+    if (top >= begin) {
+        record->activation = ACTIVATION_IMPOSSIBLE; /* it is empty */
         return;
     }
-    memset(loop, NOP, sizeof(loop));
-    loop[length - 2] = JUMP_SHORT;
-    loop[length - 1] = (uint8_t)(256 - length);
-    machine_write(rip, loop, length);
-    machine_read(rip, &record->after, length < 8 ? length : 8);
-    used_here();
+    inject_memory(top + damage_place(damage, begin - top), damage);
 }
 
 static void inject_kill(uint64_t address)
 {
     record->address = REGISTER_RIP;
     record->before = machine_register(REGISTER_RIP);
-    used_here();
+    results_activation(record, ACTIVATION_USED);
     machine_set_register(REGISTER_RIP, address);
     record->after = address;
 }
@@ -155,30 +164,55 @@ static bool abort_at(const struct instruction *instruction)
 
 void inject(const struct experiment *experiment, struct experiment_record *experiment_record)
 {
+    struct damage damage = damage_read(experiment->b);
+    uint64_t a = experiment->a;
+
     record = experiment_record;
     switch (experiment->kind) {
     case FAULT_NONE:
         break;
     case FAULT_REGISTER:
-        inject_register((unsigned)experiment->a, (unsigned)experiment->b);
+        inject_register((unsigned)a, &damage);
+        break;
+    case FAULT_ASSIGN:
+        inject_assign((unsigned)experiment->b, a);
         break;
     case FAULT_MEMORY:
-        inject_memory(experiment->a, (unsigned)experiment->b);
+        inject_memory(a, &damage);
         break;
     case FAULT_PHYSICAL:
-        inject_physical(experiment->a, (unsigned)experiment->b);
+        record->address = a;
+        inject_bytes(record, a, &damage, NULL);
+        break;
+    case FAULT_STACK:
+        inject_stack(a, &damage);
         break;
     case FAULT_CODE:
-        inject_code((unsigned)experiment->a, (unsigned)experiment->b);
+        inject_code(record, (unsigned)a, &damage);
+        break;
+    case FAULT_MUTATE:
+        inject_mutation(record, (enum mutation)a, experiment->b);
         break;
     case FAULT_MEMORY_ABORT:
         watch_instructions(record, abort_at);
         break;
     case FAULT_HANG:
-        inject_hang();
+        inject_hang(record);
+        break;
+    case FAULT_DELAY:
+        inject_delay(record, a);
         break;
     case FAULT_KILL:
-        inject_kill(experiment->a);
+        inject_kill(a);
+        break;
+    case FAULT_REGION:
+        inject_region(record, a, &damage);
+        break;
+    case FAULT_EVENT_AGAIN:
+        inject_event_again(record, a);
+        break;
+    case FAULT_QUOTA:
+        inject_quota(record, a);
         break;
     }
 }

@@ -5,6 +5,7 @@
  */
 #include "disk.h"
 #include "experiment.h"
+#include "kernel.h"
 #include "observe.h"
 #include "plan.h"
 #include "quick.h"
@@ -96,6 +97,9 @@ static bool option_other(const char *key, const char *value)
     }
     if (strcmp(key, "service") == 0) {
         return service_add(value);
+    }
+    if (strcmp(key, "layout") == 0) {
+        return kernel_layout_read(value);
     }
     if (strcmp(key, "images") == 0) {
         disk_images_directory(value);

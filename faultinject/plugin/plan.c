@@ -11,7 +11,9 @@ static unsigned count;
 
 static bool kind_by_name(const char *name, enum fault_kind *kind)
 {
-    static const char *const names[] = {"none", "register", "memory", "physical", "code", "abort", "hang", "kill"};
+    static const char *const names[] = {"none",   "register", "assign", "memory", "physical",
+                                        "stack",  "code",     "mutate", "abort",  "hang",
+                                        "delay",  "kill",     "region", "event-again", "quota"};
 
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], name) == 0) {
@@ -20,6 +22,39 @@ static bool kind_by_name(const char *name, enum fault_kind *kind)
         }
     }
     return false;
+}
+
+struct damage damage_read(uint64_t operand)
+{
+    return (struct damage){.first_bit = operand & 0xff,
+                           .bits = 1 + (unsigned)(operand >> 8 & 0xff),
+                           .effect = (enum damage_effect)(operand >> 16 & 0xf),
+                           .held = operand >> 20 & 1,
+                           .place = operand >> 32 & 0x7fffffff};
+}
+
+uint64_t damage_mask(const struct damage *damage)
+{
+    return (damage->bits < 64 ? (1ull << damage->bits) - 1 : ~0ull) << (damage->first_bit & 63);
+}
+
+uint64_t damage_apply(const struct damage *damage, uint64_t value)
+{
+    uint64_t mask = damage_mask(damage);
+
+    switch (damage->effect) {
+    case DAMAGE_CLEAR:
+        return value & ~mask;
+    case DAMAGE_SET:
+        return value | mask;
+    default:
+        return value ^ mask;
+    }
+}
+
+uint64_t damage_place(const struct damage *damage, uint64_t count)
+{
+    return (uint64_t)(((unsigned __int128)damage->place * count) >> 31);
 }
 
 static bool line_read(const char *line)

@@ -41,6 +41,12 @@ typedef void vcpu_work(struct CPUState *cpu, void *argument);
     F(struct qemu_plugin_insn *, qemu_plugin_tb_get_insn, (const struct qemu_plugin_tb *, size_t))           \
     F(uint64_t, qemu_plugin_insn_vaddr, (const struct qemu_plugin_insn *))                                   \
     F(size_t, qemu_plugin_insn_size, (const struct qemu_plugin_insn *))                                      \
+    F(void, qemu_plugin_register_vcpu_mem_cb,                                                                \
+      (struct qemu_plugin_insn *, void (*)(unsigned, uint32_t, uint64_t, void *), int, int, void *))         \
+    F(unsigned, qemu_plugin_mem_size_shift, (uint32_t))                                                      \
+    F(bool, qemu_plugin_mem_is_store, (uint32_t))                                                            \
+    F(void *, qemu_plugin_get_hwaddr, (uint32_t, uint64_t))                                                  \
+    F(uint64_t, qemu_plugin_hwaddr_phys_addr, (const void *))                                                \
     /* The processor: work done between two of its instructions, its registers. */                           \
     F(struct CPUState *, qemu_get_cpu, (int))                                                                \
     F(bool, qemu_cpu_is_self, (struct CPUState *))                                                           \
@@ -48,6 +54,7 @@ typedef void vcpu_work(struct CPUState *cpu, void *argument);
     F(void, cpu_loop_exit_restore, (struct CPUState *, uintptr_t))                                           \
     F(bool, all_cpu_threads_idle, (void))                                                                    \
     F(void, tlb_flush, (struct CPUState *))                                                                  \
+    F(void, tb_flush, (struct CPUState *))                                                                   \
     F(void, cpu_interrupt, (struct CPUState *, int))                                                         \
     F(void, cpu_reset_interrupt, (struct CPUState *, int))                                                   \
     F(int, x86_cpu_gdb_read_register, (struct CPUState *, struct byte_array *, int))                         \

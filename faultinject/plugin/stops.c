@@ -239,6 +239,9 @@ static void instrument_instruction(struct qemu_plugin_insn *instruction)
     if (handlers->follows_kernel_exits && is_kernel_exit(bytes, length_bytes)) {
         qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, kernel_exit_begins, CALLBACK_NO_REGISTERS, NULL);
     }
+    if (handlers->translated) {
+        handlers->translated(instruction);
+    }
     if (handlers->counts_replies && is_system_call(bytes, length_bytes)) {
         counter = service_reply_counter(qemu.qemu_plugin_insn_vaddr(instruction));
     } else if (handlers->counter) {

@@ -34,6 +34,8 @@ struct stop_handlers {
     bool follows_kernel_exits;
     /* Replies of services are counted (service_replies). */
     bool counts_replies;
+    /* Each instruction that is translated may be instrumented. Optional. */
+    void (*translated)(struct qemu_plugin_insn *instruction);
     /* For each instruction that is translated: an address to be counted up whenever it executes, or NULL. Optional. */
     uint64_t *(*counter)(uint64_t address, const uint8_t *bytes, unsigned length_bytes);
     /*

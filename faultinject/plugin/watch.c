@@ -21,6 +21,7 @@ static struct {
     int service;
     unsigned number;
     uint64_t mask;
+    uint64_t held;
 } watch;
 
 static void step_work(struct CPUState *cpu, void *argument)
@@ -87,23 +88,23 @@ static bool settle(enum activation activation)
     return true;
 }
 
-static bool visit_for_register(const struct instruction *decoded)
+static bool register_is_used(const struct instruction *decoded)
 {
     struct instruction instruction = *decoded;
 
-    if (!instruction.known) {
-        return settle(ACTIVATION_USED);
-    }
     if (instruction.system_call) {
         instruction_add_call_arguments(&instruction);
     }
-    if (instruction.read[watch.number] & watch.mask) {
+    return !instruction.known || (instruction.read[watch.number] & watch.mask);
+}
+
+static bool visit_for_register(const struct instruction *instruction)
+{
+    if (register_is_used(instruction)) {
         return settle(ACTIVATION_USED);
     }
-    if (instruction.written[watch.number] & watch.mask) {
-        return settle(ACTIVATION_REPLACED);
-    }
-    return false;
+    watch.mask &= ~instruction->written[watch.number];
+    return watch.mask == 0 && settle(ACTIVATION_REPLACED);
 }
 
 static bool visit_for_flag(const struct instruction *instruction)
@@ -117,18 +118,42 @@ static bool visit_for_flag(const struct instruction *instruction)
     return false;
 }
 
-void watch_register(struct experiment_record *record, unsigned number, unsigned bit)
+static bool visit_to_hold(const struct instruction *instruction)
+{
+    uint64_t value = machine_register(watch.number);
+    uint64_t held = (value & ~watch.mask) | watch.held;
+
+    if (value != held) {
+        watch.record->after = held;
+        machine_set_register(watch.number, held);
+    }
+    if (watch.record->activation == ACTIVATION_NOT_SEEN && register_is_used(instruction)) {
+        settle(ACTIVATION_USED);
+    }
+    return watch.record->watched_instructions >= HOLD_INSTRUCTIONS;
+}
+
+void watch_register_held(struct experiment_record *record, unsigned number, uint64_t mask, uint64_t value)
 {
     watch.record = record;
     watch.number = number;
-    watch.mask = 1ull << bit;
+    watch.mask = mask;
+    watch.held = value & mask;
+    watch_instructions(record, visit_to_hold);
+}
+
+void watch_register(struct experiment_record *record, unsigned number, uint64_t mask)
+{
+    watch.record = record;
+    watch.number = number;
+    watch.mask = mask;
     if (number == REGISTER_RIP) {
         results_activation(record, ACTIVATION_USED);
     } else if (number != FAULT_REGISTER_FLAGS) {
         watch_instructions(record, visit_for_register);
-    } else if (watch.mask & FLAGS_IN_FORCE) {
+    } else if (mask & FLAGS_IN_FORCE) {
         results_activation(record, ACTIVATION_USED);
-    } else if (watch.mask & FLAG_RF) {
+    } else if (mask & FLAG_RF) {
         results_activation(record, ACTIVATION_REPLACED);
     } else {
         watch_instructions(record, visit_for_flag);

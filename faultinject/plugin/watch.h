@@ -14,10 +14,13 @@
 #include "decode.h"
 #include "results.h"
 
-enum { WATCH_INSTRUCTIONS_MAX = 4096 };
+enum { WATCH_INSTRUCTIONS_MAX = 4096, HOLD_INSTRUCTIONS = 200 };
 
-/* Watches one bit of a register (0..15, REGISTER_RIP, or 17 for RFLAGS) and sets record->activation. */
-void watch_register(struct experiment_record *record, unsigned number, unsigned bit);
+/* Watches bits of a register (0..15, REGISTER_RIP, or 17 for RFLAGS) and sets record->activation. */
+void watch_register(struct experiment_record *record, unsigned number, uint64_t mask);
+
+/* Holds bits of a general register as in `value` for HOLD_INSTRUCTIONS instructions of the service. */
+void watch_register_held(struct experiment_record *record, unsigned number, uint64_t mask, uint64_t value);
 
 /* Calls `visit` with each instruction that the service is about to execute, until it returns true. */
 void watch_instructions(struct experiment_record *record, bool (*visit)(const struct instruction *instruction));

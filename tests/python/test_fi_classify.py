@@ -17,6 +17,7 @@ SAME = replace(GOLDEN, served="alpha")
 RUN = Experiment(End.VERDICT, 0, 0, 100, 200, 0x5000000, 0x1000, 3, 2, 1, 1, 0, 0, 1, Activation.USED, 3, 0x5000000, 0,
                  "aa", 0, (), (0, 0, 0), (b"", b"", b""), 2, 0, 0)
 FAILED = ClientReport(10, 1, "cc")
+ALPHA_ENDS = b"client alpha operations=10 errors=0 digest=aa\n"
 
 
 def clients(**changed: ClientReport | None) -> Observation:
@@ -54,6 +55,10 @@ def disk(*paths: str, checker_exit: int = 0) -> DiskVerdict:
     (replace(RUN, code=2, detail=4), None, Outcome.SERVICE_LOST),
     (replace(RUN, given_up=1), SAME, Outcome.SERVICE_LOST),
     (replace(RUN, end=End.LIMIT), None, Outcome.SYSTEM_HANG),
+    (replace(RUN, end=End.LIMIT), clients(alpha=None, beta=None), Outcome.SYSTEM_HANG),
+    (replace(RUN, end=End.LIMIT), clients(beta=None), Outcome.SYSTEM_HANG),
+    (replace(RUN, end=End.LIMIT), clients(alpha=None), Outcome.OWN_CLIENT),
+    (replace(RUN, end=End.LIMIT, output_tails=(b"", ALPHA_ENDS, b"")), clients(beta=None), Outcome.OTHER_CLIENT),
     (replace(RUN, end=End.LIMIT, given_up=2), None, Outcome.SERVICE_LOST),
     (replace(RUN, code=1, detail=13), None, Outcome.KERNEL_FAILURE),
     (replace(RUN, code=9), None, Outcome.KERNEL_FAILURE),

@@ -40,7 +40,7 @@ def test_without_recovery_the_first_crash_ends_the_service(outcomes: dict[str, C
 def test_a_restart_keeps_the_service_and_loses_what_clients_were_promised(
         outcomes: dict[str, Counter[Outcome]]) -> None:
     assert outcomes["restart"][Outcome.SERVICE_LOST] == 0
-    assert outcomes["restart"][Outcome.OWN_CLIENT] + outcomes["restart"][Outcome.SILENT] > KILLS / 2
+    assert outcomes["restart"][Outcome.OTHER_CLIENT] + outcomes["restart"][Outcome.SILENT] > KILLS / 2
 
 
 def test_state_regions_alone_leave_the_call_in_flight_to_its_client(outcomes: dict[str, Counter[Outcome]]) -> None:

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "perdure/thread.h"
+
 #define ERRORS_SHOWN 20
 #define FNV_PRIME 0x100000001b3u
 
@@ -51,6 +53,9 @@ int client_reply(struct client *client, enum operation operation, int64_t result
 
     client->operations++;
     client_data(client, folded, sizeof folded);
+    if (client->yields) {
+        pd_yield();
+    }
     if (reason == expected_errno) {
         return 1;
     }

@@ -2,7 +2,7 @@
 /*
  * workload: clients for experiments.
  *
- *     workload NAME VARIANT [-d DIRECTORY] [-n OPERATIONS] [-s SEED] [-c CHECKSUMS]
+ *     workload NAME VARIANT [-d DIRECTORY] [-n OPERATIONS] [-s SEED] [-c CHECKSUMS] [-y]
  *
  *     reader       reads files that the host made and checks them against the list CHECKSUMS
  *     writer       writes, appends, truncates and reads back its own files
@@ -10,6 +10,8 @@
  *     directories  makes, lists and removes directories
  *     numbers      draws from its stream of random numbers
  *     alarms       sets alarms and waits for them
+ *
+ * With -y it gives the processor away after each operation, so that clients take turns.
  *
  * At its end a client prints
  *     client NAME operations=N errors=N digest=HEX
@@ -59,6 +61,7 @@ struct client {
     uint64_t errors;
     uint64_t digest;
     uint64_t random; /* state */
+    int yields;      /* after each reply, so that clients take turns */
 };
 
 /* A number below `limit` (> 0) from the client's own generator (splitmix64). */

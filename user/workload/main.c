@@ -24,7 +24,7 @@ static const struct {
 static int usage(void)
 {
     fputs("usage: workload NAME reader|writer|renamer|directories|numbers|alarms [-d DIRECTORY] [-n OPERATIONS] [-s SEED]\n"
-          "                [-c CHECKSUMS]\n"
+          "                [-c CHECKSUMS] [-y]\n"
           "NAME must differ from that of every other client; DIRECTORY (default /NAME) is made if it is not there.\n",
           stderr);
     return 2;
@@ -34,7 +34,7 @@ static int parse(struct client *client, int argument_count, char **arguments)
 {
     int option;
 
-    while ((option = getopt(argument_count, arguments, "d:n:s:c:")) != -1) {
+    while ((option = getopt(argument_count, arguments, "d:n:s:c:y")) != -1) {
         switch (option) {
         case 'd':
             client->directory = optarg;
@@ -47,6 +47,9 @@ static int parse(struct client *client, int argument_count, char **arguments)
             break;
         case 'c':
             client->checksums = optarg;
+            break;
+        case 'y':
+            client->yields = 1;
             break;
         default:
             return -1;
