@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds the test guest: build.sh DIRECTORY writes DIRECTORY/guest.elf.
+# Builds the test guest: build.sh DIRECTORY [PATCH] writes DIRECTORY/guest.elf. PATCH is the name of one in guest.h.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1
 mkdir -p "$out"
-flags="-std=gnu17 -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -fno-pic -fno-pie -fno-stack-protector
+patch=${2:-PATCH_NONE}
+flags="-DPATCH=$patch -std=gnu17 -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -fno-pic -fno-pie -fno-stack-protector
     -fcf-protection=none -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-jump-tables
     -Wall -Wextra -Werror"
 # shellcheck disable=SC2086

@@ -16,7 +16,7 @@
 
 /* Within 2 MiB from a base: code, data, stack, one state page for each client, the disk. */
 #define CODE_PAGES 4
-#define DATA_PAGE 8
+#define DATA_PAGE 8 /* its first word: how often the books of fs do not agree */
 #define STACK_PAGE 10
 #define STATE_PAGE 12
 #define DISK_PAGE 64
@@ -34,6 +34,24 @@
 #define ERROR_DAMAGED -5
 
 #define CLIENTS 2
+
+/*
+ * What is wrong with the guest, for tests of the oracle; build.sh compiles one. A patched fs does its wrong when a call
+ * of which an incarnation has died is run again, and never else, so that the golden run is right.
+ */
+#define PATCH_NONE 0
+#define PATCH_LIE 1         /* it answers something else */
+#define PATCH_DROP 2        /* it does not write */
+#define PATCH_REFUSE 3      /* it answers with an error */
+#define PATCH_CORRUPT 4     /* it damages the other client's state */
+#define PATCH_MISCOUNT 5    /* its own books are wrong; an audit tells */
+#define PATCH_HANG 6        /* it never comes back, again and again */
+#define PATCH_NO_LIMIT 7    /* the kernel lets hangs hang */
+#define PATCH_KERNEL 8      /* the kernel fails when it restarts a service */
+
+#ifndef PATCH
+#define PATCH PATCH_NONE
+#endif
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

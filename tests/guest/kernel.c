@@ -160,7 +160,7 @@ static void service_run(struct frame *frame)
 {
     *frame = (struct frame){.rip = bases[current], .cs = 0x23, .rflags = 0x202, .ss = 0x1b,
                             .rsp = bases[current] + (STACK_PAGE + 1) * 4096 - 8,
-                            .rdi = request_operation, .rsi = request_argument, .rdx = serving_client,
+                            .rdi = request_operation, .rsi = request_argument, .rdx = serving_client, .r8 = failures,
                             .r9 = request_operation | (serving_client + 1) << 16};
     ticks = 0;
 }
@@ -198,6 +198,9 @@ static void service_failed(struct frame *frame, uint32_t cause, uint64_t address
     struct observed_service *observed = &observed_services[current + 1];
 
     trace_begin();
+    if (PATCH == PATCH_KERNEL) {
+        machine_exit(1, 0);
+    }
     if (tracing) {
         record.flags = TRACE_SUPERSEDED;
         trace_recovery_complete(&record);
@@ -234,7 +237,9 @@ static void system_call_entered(struct frame *frame)
     } else if (current == CLIENT && frame->rax == CALL_PRINT) {
         print((const char *)frame->rdi, frame->rsi);
     } else if (current == CLIENT) {
-        log_text("perdure: audit fs differences=0\n");
+        log_text("perdure: audit fs differences=");
+        log_number(*(const uint64_t *)pages[0][DATA_PAGE], 10);
+        log_text("\n");
         machine_exit(0, frame->rdi);
     } else if (frame->rax == CALL_REPLY) {
         call_end(frame);
@@ -246,7 +251,7 @@ static void system_call_entered(struct frame *frame)
 static void timer_entered(struct frame *frame)
 {
     *(volatile uint32_t *)0xfee000b0 = 0;
-    if (current != CLIENT && ++ticks > HANG_TICKS) {
+    if (current != CLIENT && ++ticks > HANG_TICKS && PATCH != PATCH_NO_LIMIT) {
         service_failed(frame, CAUSE_HANG, 0);
     }
 }

@@ -21,14 +21,37 @@ static struct state *state_of(uint64_t base, uint64_t client)
 REPLY_OF(fs);
 REPLY_OF(rng);
 
+/* What a patched fs does when a call is run again; its address is all that it knows of the other client. */
+static inline uint64_t misbehave(uint64_t result, uint64_t *place, uint64_t client)
+{
+    if (PATCH == PATCH_LIE) {
+        result ^= 1;
+    } else if (PATCH == PATCH_DROP) {
+        place[0] = 0;
+    } else if (PATCH == PATCH_REFUSE) {
+        result = (uint64_t)ERROR_DAMAGED;
+    } else if (PATCH == PATCH_CORRUPT) {
+        state_of(FS_BASE, 1 - client)->magic = 0;
+    } else if (PATCH == PATCH_MISCOUNT) {
+        ++*(uint64_t *)(FS_BASE + DATA_PAGE * 4096);
+    } else if (PATCH == PATCH_HANG) {
+        for (;;) {
+            __asm__ volatile("pause");
+        }
+    }
+    return result;
+}
+
 /* fs: a value that depends on all earlier calls of this client goes to the disk and to the client. */
-__attribute__((section(".fs.entry"), noreturn)) void fs_entry(uint64_t operation, uint64_t argument, uint64_t client)
+__attribute__((section(".fs.entry"), noreturn)) void fs_entry(uint64_t operation, uint64_t argument, uint64_t client,
+                                                               uint64_t unused, uint64_t failures)
 {
     struct state *state = state_of(FS_BASE, client);
     uint64_t *disk = (uint64_t *)(FS_BASE + DISK_PAGE * 4096);
     uint64_t *place = disk + (client * DISK_PAGES / CLIENTS * 512) + (argument % 1024) * 8;
     uint64_t result;
 
+    (void)unused;
     if (state->magic != STATE_MAGIC) {
         fs_end((uint64_t)ERROR_DAMAGED);
     }
@@ -45,7 +68,11 @@ __attribute__((section(".fs.entry"), noreturn)) void fs_entry(uint64_t operation
     } else {
         result = place[argument & 7];
     }
-    fs_end(result & 0x7fffffffffffffffull);
+    result &= 0x7fffffffffffffffull;
+    if (PATCH != PATCH_NONE && failures) {
+        result = misbehave(result, place, client);
+    }
+    fs_end(result);
 }
 
 __attribute__((section(".rng.entry"), noreturn)) void rng_entry(uint64_t operation, uint64_t argument, uint64_t client)

@@ -31,6 +31,15 @@ DISK_BYTES = 1 << 20
 
 
 @lru_cache
+def patched(patch: str) -> Path:
+    """Kernel of a guest with something wrong about it: a name of tests/guest/guest.h."""
+    directory = BUILD / patch.lower()
+    directory.mkdir(parents=True, exist_ok=True)
+    subprocess.run([ROOT / "tests" / "guest" / "build.sh", directory, patch], check=True, timeout=120)
+    return directory / "guest.elf"
+
+
+@lru_cache
 def build() -> tuple[Path, Path]:
     """Kernel of the guest and the plugin, freshly built."""
     BUILD.mkdir(parents=True, exist_ok=True)
@@ -42,9 +51,11 @@ def build() -> tuple[Path, Path]:
     return BUILD / "guest.elf", plugin
 
 
-def workbench(directory: Path) -> Workbench:
+def workbench(directory: Path, patch: str = "") -> Workbench:
     """Ready for golden runs and campaigns below `directory`."""
     kernel, plugin = build()
+    if patch:
+        kernel = patched(patch)
     disk = directory / "raw.img"
     disk.write_bytes(bytes(DISK_BYTES))
     workload = Workload("guest", "guest\n", {}, disk, clients=CLIENTS)
