@@ -104,11 +104,12 @@ class RawOracle:
 
 
 def e2fsck(image: Path) -> tuple[int, str]:
-    """Exit status of e2fsck -fn, and what it complained of."""
+    """Exit status of e2fsck -fn, and what it complained of; the image goes by its name, for the text is a result."""
     environment = {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
     try:
-        done = subprocess.run(["e2fsck", "-fn", str(image)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=environment, timeout=E2FSCK_TIMEOUT_S, check=False)
+        done = subprocess.run(["e2fsck", "-fn", image.name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env=environment, cwd=image.parent, timeout=E2FSCK_TIMEOUT_S,
+                              check=False)
     except FileNotFoundError as error:
         raise SetupError("e2fsck is not installed", "apt-get install e2fsprogs") from error
     return done.returncode, "" if done.returncode == 0 else done.stdout.decode(errors="replace")[:2000]
