@@ -15,10 +15,11 @@ ifneq ($(if $(MAKECMDGOALS),$(filter-out $(LIGHT_GOALS),$(MAKECMDGOALS)),all),)
 include $(BUILD)/manifest.mk
 include $(wildcard $(addsuffix /rules.mk,$(FOLDERS)))
 include mk/image.mk
+include mk/report.mk
 -include $(DEPENDENCIES)
 endif
 
-.PHONY: help all run demo campaign bench test doctor clean
+.PHONY: help all run demo campaign report bench test doctor clean
 
 help: ## list what there is to do
 	@echo "Perdure: make TARGET"
@@ -39,6 +40,13 @@ CAMPAIGN ?= --service fs --model reg-bitflip,memory-abort,hang,kill --n 2000 --s
 
 campaign: all ## inject faults into the file system for about three minutes, print the table
 	@./perdure campaign $(CAMPAIGN)
+
+# Another: make report REPORT="build/c1/campaign.sqlite build/c2/campaign.sqlite -o compared.html".
+REPORT ?= build/campaign/campaign.sqlite -o build/campaign/report.html
+
+report: export REPORT_REQUIRED := 1
+report: all ## write the page of the last campaign, fetching what draws its charts
+	@./perdure report $(REPORT)
 
 bench: all ## measure calls, recovery and file operations in instructions
 	@./perdure bench

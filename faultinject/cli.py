@@ -196,6 +196,29 @@ def models() -> None:
 
 
 @cli.command()
+@click.argument("database", type=image_option, metavar="DB")
+@click.argument("other", type=image_option, metavar="[DB2]", required=False)
+@click.option("-o", "--out", type=image_option, metavar="FILE", help="Default: report.html beside DB.")
+@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Also write each chart there "
+              "as an SVG for a paper, with the numbers behind it as CSV.")
+def report(database: Path, other: Path | None, out: Path | None, figures: Path | None) -> None:
+    """Write a campaign's report: one HTML page that works from a file, without a server or the network.
+
+    With DB2 the page also compares both campaigns: absolute numbers of failures, differences with their intervals.
+    """
+    from faultinject.report import build
+
+    target = out or database.parent / build.REPORT
+    content = build.write(database, other, target)
+    click.echo(f"{target}: {content.summary['injected']:,} faults, {content.failed:,} failures")
+    if figures:
+        from faultinject.report.figures import write_figures
+
+        for path in write_figures(content, figures):
+            click.echo(str(path))
+
+
+@cli.command()
 @click.argument("database", type=image_option)
 @click.argument("which", metavar="ID")
 @click.option("--output/--no-output", default=True, help="Show what the machine wrote.")

@@ -20,6 +20,7 @@ from faultinject import campaign, table
 from faultinject.draw import Draw
 from faultinject.errors import SetupError, UsageError
 from faultinject.machine import Qemu
+from faultinject.report import build
 from faultinject.system import BUILD, System
 from faultinject.workload import Workload, add_files, make_ext2, session_line
 
@@ -119,4 +120,15 @@ def run_campaign(request: campaign.Request, place: Place, memory_mib: int, conso
         finally:
             shutil.rmtree(workbench.directory, ignore_errors=True)
     table.print_report(console, report)
+    _write_page(report, console)
     return report
+
+
+def _write_page(report: campaign.Report, console: Console) -> None:
+    """The report as a page, if what draws it is there."""
+    if not build.available():
+        console.print("For a page with charts (needs npm): make report", highlight=False)
+        return
+    page = report.directory / build.REPORT
+    build.write(report.database, None, page)
+    console.print(f"The report, for a browser: {page}", highlight=False)

@@ -115,14 +115,17 @@ class Weighted:
         """All of them in one order."""
         return cls(heapq.merge(*(zip(one._values, one._weights, strict=True) for one in several)))
 
+    def quantiles(self, shares: Sequence[float]) -> list[int]:
+        """As quantile() of each value repeated as often as its weight says; none when there are no values."""
+        ranks = array("q", itertools.accumulate(self._weights))
+        if not ranks:
+            return []
+        return [self._values[bisect.bisect_left(ranks, max(math.ceil(share * ranks[-1]), 1))] for share in shares]
+
     def summary(self) -> dict[str, int]:
         """As summary() of each value repeated as often as its weight says."""
         count = sum(self._weights)
         if not count:
             return summary([])
-        ranks = array("q", itertools.accumulate(self._weights))
-
-        def at(share: float) -> int:
-            return self._values[bisect.bisect_left(ranks, max(math.ceil(share * count), 1))]
-
-        return {"count": count, "min": self._values[0], "p50": at(0.5), "p99": at(0.99), "max": self._values[-1]}
+        p50, p99 = self.quantiles([0.5, 0.99])
+        return {"count": count, "min": self._values[0], "p50": p50, "p99": p99, "max": self._values[-1]}

@@ -73,7 +73,8 @@ def _estimate(parts: Sequence[Sample]) -> dict[str, object]:
     return {"faults": round(share * space), "interval_95": [round(low * space), round(high * space)]}
 
 
-def _model_order(names: set[str]) -> list[str]:
+def model_order(names: set[str]) -> list[str]:
+    """As models are always listed."""
     return sorted(names, key=lambda name: list(MODELS).index(name) if name in MODELS else len(MODELS))
 
 
@@ -81,7 +82,7 @@ def _estimates(store: Store, tally: Sequence[Row]) -> dict[str, object]:
     """By model: the size of the raw space over all services that were sampled, and extrapolated counts by outcome."""
     strata = store.strata()
     found: dict[str, object] = {}
-    for model in _model_order({row["model"] for row in strata}):
+    for model in model_order({row["model"] for row in strata}):
         sizes = {row["service"]: row["instructions"] * row["choices"] for row in strata if row["model"] == model}
         drawn = Counter({service: 0 for service in sizes})
         seen: Counter[tuple[str, str]] = Counter()
@@ -99,7 +100,7 @@ def summarise(store: Store) -> dict[str, object]:
     """All of it."""
     tally = store.tally()
     services = list(dict.fromkeys(row["service"] for row in store.strata()))
-    models = _model_order({row["model"] for row in store.strata()})
+    models = model_order({row["model"] for row in store.strata()})
     measured = {(row["service"], row["model"]): _distributions(store, row["service"], row["model"])
                 for row in store.strata()}
     experiments, run = (sum(row[column] for row in tally) for column in ("experiments", "run"))

@@ -32,7 +32,7 @@ MODELS = "reg-bitflip,hang"
 def outcome_of(fault: Fault) -> Outcome:
     """Mostly transparent, all classes present."""
     value = int(fault.id[:4], 16)
-    return list(Outcome)[value % 10] if value % 50 == 0 else Outcome.RECOVERED if value % 3 else Outcome.OVERWRITTEN
+    return list(Outcome)[value // 50 % 10] if value % 50 == 0 else Outcome.RECOVERED if value % 3 else Outcome.OVERWRITTEN
 
 
 def finding(fault: Fault) -> Finding:
