@@ -175,6 +175,9 @@ int64_t block_allocate(uint32_t goal)
     uint32_t from;
     int64_t block = 0;
 
+    if (!fs.transaction.revocable) {
+        return FS_TWICE;
+    }
     if (fs.free_blocks + (uint32_t)fs.transaction.free_blocks <= fs.volume.reserve_blocks) {
         return nothing_free(blocks_were_freed());
     }
@@ -307,6 +310,9 @@ int64_t inode_allocate(uint32_t parent, bool directory)
     uint32_t group = (parent - 1) / fs.volume.inodes_per_group;
     int64_t number = 0;
 
+    if (!fs.transaction.revocable) {
+        return FS_TWICE;
+    }
     for (uint32_t step = 0; step < groups && number == 0; step++) {
         number = allocate_inode_in_group(group, directory);
         group = group + 1 == groups ? 0 : group + 1;

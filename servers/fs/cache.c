@@ -21,6 +21,7 @@ void cache_reset(void)
         fs_scratch.frame[frame].held = 0;
         fs_scratch.frame[frame].touch = 0;
         fs_scratch.frame[frame].stale_chunks = 0;
+        fs_scratch.frame[frame].overwritten = 0;
     }
 }
 
@@ -73,6 +74,7 @@ void cache_drop(uint32_t number)
     unlink_frame(number);
     frame->touch = 0;
     frame->stale_chunks = 0;
+    frame->overwritten = 0;
 }
 
 static void link_frame(uint32_t number, uint32_t key)
@@ -87,6 +89,7 @@ static void link_frame(uint32_t number, uint32_t key)
     frame->stale_chunks = 0;
     frame->verified_chunks = 0;
     frame->touch = 0;
+    frame->overwritten = 0;
     frame->held = 1;
     frame->referenced = 1;
     *bucket = (uint16_t)(number + 1);

@@ -87,6 +87,7 @@ void data_copy_in(uint32_t frame, uint32_t place, const uint8_t *from, uint32_t 
     uint32_t left = bytes;
     const uint8_t *source = from;
 
+    head->overwritten = 1;
     if (bytes == UNIT_BYTES) {
         unit_expect(head, from);
         left = 0;

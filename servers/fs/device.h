@@ -22,7 +22,8 @@ int64_t device_write(uint64_t first, uint32_t sectors, const void *from);
 /* Returns when everything written before is durable. 0 or -PE_IO. */
 int64_t device_flush(void);
 
-/* Seconds since 1970. */
+/* Seconds since 1970, the same throughout a call. */
 uint32_t clock_seconds(void);
+void clock_begin_call(void);
 
 #endif

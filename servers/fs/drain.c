@@ -9,10 +9,6 @@
 #include "volume.h"
 #include "writer.h"
 
-#define REGION_MARKED    1 /* flags of the region: the superblock says that the volume is in use */
-#define REGION_WAS_CLEAN 2
-#define REGION_FIRST     4 /* this batch is the first one since the mount: the superblock counts the mount with it */
-
 #define DRAIN_STEP_BLOCKS 32
 
 /* Merge two ascending runs of `from` into `to`. */
@@ -107,7 +103,9 @@ static int64_t make_superblock(struct ext2_superblock *superblock, bool unmount)
     superblock->free_inodes = fs.free_inodes;
     superblock->write_time = clock_seconds();
     superblock->state &= (uint16_t)~EXT2_STATE_VALID;
-    if (unmount && region->flags & REGION_WAS_CLEAN) {
+    if (region->flags & REGION_DAMAGED) {
+        superblock->state |= EXT2_STATE_ERROR;
+    } else if (unmount && region->flags & REGION_WAS_CLEAN) {
         superblock->state |= EXT2_STATE_VALID;
     }
     return 0;
@@ -252,8 +250,16 @@ static int64_t step_finish(void)
     return result;
 }
 
+void drain_begin(void)
+{
+    fs.statistics.drains++;
+    fs.log.ordered_batch = 0;
+    enter(DRAIN_DATA);
+}
+
 static int64_t step(bool unmount)
 {
+    uint32_t lost = fs.log.kind_nodes[BLOCK_LOST];
     int64_t result;
 
     if (fs.transaction.count != 0) {
@@ -273,17 +279,14 @@ static int64_t step(bool unmount)
         result = step_finish();
         break;
     }
+    if (result < 0 && fs.log.kind_nodes[BLOCK_LOST] > lost) {
+        drain_begin(); /* again, without what turned out to be damaged */
+        return 0;
+    }
     if (result < 0) {
         enter(DRAIN_NONE);
     }
     return result;
-}
-
-void drain_begin(void)
-{
-    fs.statistics.drains++;
-    fs.log.ordered_batch = 0;
-    enter(DRAIN_DATA);
 }
 
 void drain_replayed(void)

@@ -240,10 +240,14 @@ int64_t file_write(uint32_t number, uint64_t offset, const uint8_t *from, uint32
 
 int64_t file_truncate(uint32_t number, uint64_t size)
 {
-    struct ext2_inode *inode = inode_edit(number);
+    struct ext2_inode *inode;
     uint64_t old_size;
     int64_t result;
 
+    if (!fs.transaction.revocable) {
+        return FS_TWICE;
+    }
+    inode = inode_edit(number);
     if (inode == NULL) {
         return -(int64_t)fs.transaction.failure;
     }

@@ -44,9 +44,15 @@
 #define LOG_RECORDS       1024 /* of one batch */
 #define LOG_BUCKETS       512
 
-/* What one transaction may change at most. Whatever needs more is cut into several by its caller. */
+/*
+ * What one transaction may change at most: whatever needs more is cut into several by its caller. And what there is room
+ * for in the log before one begins: as much as nearly all need. One that finds the log full is taken back and comes again
+ * after the log was written back (FS_DRAIN_FIRST).
+ */
 #define TOUCH_MAXIMUM     320
 #define TOUCH_BYTES       (320 * 1024)
+#define TOUCH_ORDINARY    96
+#define BYTES_ORDINARY    (128 * 1024)
 #define METADATA_MAXIMUM  160 /* metadata blocks of a batch after which it is drained */
 
 #define OPEN_ENTRIES      2048 /* slots of the table of open inodes, a power of two */
@@ -57,8 +63,18 @@
 /* Room for a path whose symbolic links have been replaced by their targets. */
 #define PATH_ROOM         (32 * 1024)
 
-/* Internal result: take everything back and write the log back first, then run the request again. */
+/* Flags of the region. */
+#define REGION_MARKED     1 /* the superblock says that the volume is in use */
+#define REGION_WAS_CLEAN  2
+#define REGION_FIRST      4 /* this batch is the first one since the mount: the superblock counts the mount with it */
+#define REGION_DAMAGED    8 /* metadata was lost: the volume is read-only, e2fsck has to look at it */
+
+/*
+ * Internal results. Take everything back and write the log back first, then run the request again. And: this is about to
+ * change the structure of the volume, in a transaction that is not run twice (twice.h); nothing has changed yet.
+ */
 #define FS_DRAIN_FIRST    (-4096)
+#define FS_TWICE          (-4097)
 
 /* Codes of fs_panic, as the fault record shows them. */
 enum fs_panic_code {
@@ -69,7 +85,9 @@ enum fs_panic_code {
     FS_PANIC_OPEN_TABLE,           /* the table of open inodes lacks an inode that is open */
     FS_PANIC_VOLUME,               /* the description of the volume differs from its checksum */
     FS_PANIC_TRANSACTION,          /* a transaction outgrew what was checked before it began */
-    FS_PANIC_CHECK                 /* a result failed its check before the reply */
+    FS_PANIC_CHECK,                /* a result failed its check before the reply */
+    FS_PANIC_TWICE,                /* a change done twice came to two different things */
+    FS_PANIC_DOUBT                 /* damage was found: a new incarnation has to find it, too */
 };
 
 #define fs_panic(code) server_panic(code)
@@ -111,7 +129,7 @@ struct frame {
     uint8_t held;          /* 1 if in use */
     uint8_t referenced;    /* used since the hand came by */
     uint16_t verified_chunks; /* chunks whose checksums were compared in the call number verified_in */
-    uint16_t reserved;
+    uint16_t overwritten;  /* 1 if this transaction changed bytes that it has not saved: an abort drops the frame */
     uint32_t verified_in;
     uint32_t padding;
     uint32_t checksum[UNIT_CHUNKS];
@@ -132,15 +150,46 @@ struct touch {
     uint16_t high; /* behind the last byte */
     uint16_t frame;
     uint16_t next; /* of the same frame: touch number + 1 */
-    uint32_t kind; /* BLOCK_DATA or BLOCK_METADATA */
+    uint16_t kind; /* BLOCK_DATA or BLOCK_METADATA */
+    uint16_t reserved;
 };
 
 #define BLOCK_DATA     0 /* written in place at once: contents of files */
 #define BLOCK_METADATA 1 /* written through the journal: everything that the structure depends on */
+#define BLOCK_LOST     2 /* of a node in the log's index: not written, a record of it is damaged */
+
+/* A chunk as it was before the running transaction changed it; its bytes are in fs_scratch.saved. */
+struct saved_chunk {
+    uint16_t frame;
+    uint16_t chunk;
+};
+
+#define SAVED_CHUNKS 256
+
+/* What a call does to its client's SSR: nothing, or one of these, at its commit (state.h). */
+enum session_change {
+    SESSION_SAME,
+    SESSION_OPEN,
+    SESSION_MOVE,
+    SESSION_CLOSE,
+    SESSION_DIRECTORY
+};
+
+struct session {
+    uint32_t change;
+    uint32_t handle;
+    uint32_t inode;
+    uint32_t generation;
+    uint32_t flags;
+    uint32_t padding;
+    uint64_t offset;
+};
 
 struct transaction {
     uint32_t count;
     uint32_t bytes;        /* upper bound of what the log will take */
+    uint32_t room_touches; /* of the log, at most TOUCH_MAXIMUM and TOUCH_BYTES */
+    uint32_t room_bytes;
     uint32_t blocks_freed; /* by this transaction */
     uint32_t inodes_freed;
     int32_t free_blocks;   /* change of the counts */
@@ -150,9 +199,12 @@ struct transaction {
     uint32_t located_inode; /* where the inode that was looked at last lies, 0 for none */
     uint32_t located_block;
     uint32_t located_offset;
-    uint32_t failure;      /* what made block_edit fail: a PE_*, or 0 */
-    uint32_t refused;      /* 1 if nothing can be changed: the log is full and cannot be written back */
+    uint32_t revocable;    /* 1 if changed chunks are saved first */
+    uint32_t saved_chunks;
+    uint32_t failure;      /* what made block_edit fail: a PE_*, or -FS_DRAIN_FIRST if the log is full; or 0 */
+    struct session session;
     struct touch touch[TOUCH_MAXIMUM];
+    struct saved_chunk saved[SAVED_CHUNKS];
 };
 
 /* A block with records in the log, and their chain in order of time. */
@@ -161,12 +213,12 @@ struct log_node {
     uint16_t first; /* record */
     uint16_t last;
     uint16_t next; /* in its bucket: node + 1 */
-    uint16_t kind; /* BLOCK_DATA or BLOCK_METADATA */
+    uint16_t kind; /* BLOCK_* */
 };
 
 struct log_index {
     uint32_t nodes;
-    uint32_t metadata_nodes;
+    uint32_t kind_nodes[3]; /* of each BLOCK_* */
     uint64_t ordered_batch; /* fs_scratch.order holds the nodes of one kind of this batch - 1, 0 if of none */
     uint32_t ordered_kind;
     uint32_t ordered_count;
@@ -197,6 +249,7 @@ struct fs_statistics {
 struct fs_memory {
     struct volume volume;
     int64_t mount_error;  /* why nothing is mounted, a negative PE_* */
+    uint32_t now_s;       /* the time of this call, once somebody has asked for it */
     uint32_t free_blocks; /* sum of the group descriptors */
     uint32_t free_inodes;
     struct cache cache;
@@ -209,6 +262,7 @@ struct fs_memory {
 struct fs_scratch {
     uint8_t unit[FRAME_COUNT][UNIT_BYTES];    /* contents of the frames */
     uint8_t staging[RUN_UNITS * UNIT_BYTES];  /* what drain.c hands to the block service */
+    uint8_t saved[SAVED_CHUNKS][CHUNK_BYTES]; /* transaction.c */
     uint16_t order[LOG_RECORDS];              /* drain.c: nodes by block */
     uint16_t merged[LOG_RECORDS];
     struct frame frame[FRAME_COUNT];

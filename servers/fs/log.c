@@ -3,20 +3,25 @@
 #include "log.h"
 
 #include "cache.h"
+#include "volume.h"
 
 #define HALF_BYTES (1u << 20)
+#define COPY_BYTES (128u << 10)
+
+#define NO_COPY    UINT32_MAX
+#define PATCH_COPIED_BYTES 512 /* contents of files are kept twice up to so many */
 
 /* The header of one record. */
 struct log_record {
     uint32_t block;
     uint16_t offset; /* in the block */
     uint16_t bytes;
-    uint32_t payload;       /* offset in the payload area */
+    uint32_t payload;       /* offset in the area of payloads */
     uint32_t payload_check; /* of the bytes, seeded with block and offset */
     uint32_t batch;
     uint16_t number;
     uint16_t kind;
-    uint32_t reserved;
+    uint32_t copy;  /* offset in the area of copies, or NO_COPY */
     uint32_t check; /* of the fields before it */
 };
 _Static_assert(sizeof(struct log_record) == 32, "log record");
@@ -24,11 +29,11 @@ _Static_assert(sizeof(struct log_record) == 32, "log record");
 /* One half of the outbox. */
 struct log_half {
     struct log_record header[LOG_RECORDS];
-    struct log_record copy[LOG_RECORDS];
-    uint8_t payload[HALF_BYTES - 2 * LOG_RECORDS * sizeof(struct log_record)];
+    struct log_record header_copy[LOG_RECORDS];
+    uint8_t payload[HALF_BYTES - 2 * LOG_RECORDS * sizeof(struct log_record) - COPY_BYTES];
+    uint8_t payload_copy[COPY_BYTES];
 };
 _Static_assert(sizeof(struct log_half) == HALF_BYTES, "half of the outbox");
-_Static_assert(offsetof(struct log_half, payload) % UNIT_BYTES == 0, "whole blocks are page-aligned");
 
 #define PAYLOAD_BYTES (sizeof(((struct log_half *)0)->payload))
 
@@ -39,7 +44,7 @@ static struct log_half *current_half(void)
 
 static uint32_t header_check(const struct log_record *record)
 {
-    return checksum_words((uint32_t)fs_region()->batch, record, 3) ^ record->reserved;
+    return checksum_words(record->copy, record, 3);
 }
 
 static bool header_is_valid(const struct log_record *record, uint32_t number)
@@ -48,7 +53,8 @@ static bool header_is_valid(const struct log_record *record, uint32_t number)
            record->batch == (uint32_t)fs_region()->batch && record->kind <= BLOCK_METADATA &&
            record->block < fs.volume.blocks && record->bytes != 0 &&
            (uint64_t)record->offset + record->bytes <= fs.volume.block_bytes &&
-           (uint64_t)record->payload + record->bytes <= PAYLOAD_BYTES;
+           (uint64_t)record->payload + record->bytes <= PAYLOAD_BYTES &&
+           (record->copy == NO_COPY || (uint64_t)record->copy + record->bytes <= COPY_BYTES);
 }
 
 static uint32_t patch_check(uint32_t block, uint32_t offset, const uint8_t *payload, uint32_t bytes)
@@ -74,7 +80,7 @@ static void chunk_checksums(uint32_t block, const uint8_t *payload, uint32_t *ch
     }
 }
 
-static uint32_t payload_check(uint32_t block, uint32_t offset, const uint8_t *payload, uint32_t bytes)
+uint32_t log_payload_check(uint32_t block, uint32_t offset, const uint8_t *payload, uint32_t bytes)
 {
     uint64_t checksums[UNIT_CHUNKS / 2];
 
@@ -109,31 +115,66 @@ struct log_node *log_find(uint32_t block)
     return NULL;
 }
 
-/* Make record `number` known as the latest of its block. */
-static void index_record(uint32_t block, uint32_t kind, uint32_t number)
+static void set_kind(struct log_node *node, uint32_t kind)
 {
-    struct log_node *node = log_find(block);
+    fs.log.kind_nodes[node->kind]--;
+    fs.log.kind_nodes[kind]++;
+    node->kind = (uint16_t)kind;
+}
+
+/*
+ * A record is gone, which no copy could mend. Who waits for this batch learns that not all of it came to the disk. If it was
+ * metadata nothing is changed any more: what was built on it would be wrong, too.
+ */
+static void lose(uint32_t kind)
+{
+    struct fs_region *region = fs_region();
+
+    fs.statistics.records_lost++;
+    region->lost_batch = (uint32_t)region->batch;
+    if (kind == BLOCK_METADATA) {
+        region->flags |= REGION_DAMAGED;
+        volume_distrust();
+    }
+}
+
+/* A later record counts. What was lost of the block is replaced by it: nobody reads what is not there. */
+static void replace_kind(struct log_node *node, uint32_t kind)
+{
+    bool was_lost = node->kind == BLOCK_LOST;
+
+    set_kind(node, kind);
+    if (was_lost && fs.log.kind_nodes[BLOCK_LOST] == 0 && !(fs_region()->flags & REGION_DAMAGED)) {
+        fs_region()->lost_batch = 0;
+    }
+}
+
+/* Make record `number` known as the latest of its block. One of the whole block makes those before it immaterial. */
+static void index_record(const struct log_record *record, uint32_t number)
+{
+    struct log_node *node = log_find(record->block);
+    bool whole = record->bytes == fs.volume.block_bytes;
     uint16_t *bucket;
 
     fs_scratch.record_next[number] = 0;
     if (node != NULL) {
         fs_scratch.record_next[node->last] = (uint16_t)(number + 1);
         node->last = (uint16_t)number;
-        if (node->kind < kind) {
-            node->kind = (uint16_t)kind;
-            fs.log.metadata_nodes++;
+        node->first = whole ? (uint16_t)number : node->first;
+        if (node->kind != record->kind && node->kind != BLOCK_METADATA) {
+            replace_kind(node, record->kind);
         }
         return;
     }
-    bucket = bucket_of(block);
+    bucket = bucket_of(record->block);
     node = &fs_scratch.node[fs.log.nodes++];
-    node->block = block;
+    node->block = record->block;
     node->first = (uint16_t)number;
     node->last = (uint16_t)number;
-    node->kind = (uint16_t)kind;
+    node->kind = record->kind;
     node->next = *bucket;
     *bucket = (uint16_t)fs.log.nodes;
-    fs.log.metadata_nodes += kind;
+    fs.log.kind_nodes[record->kind]++;
 }
 
 void log_rebuild(void)
@@ -146,13 +187,14 @@ void log_rebuild(void)
         struct log_record *header = &half->header[number];
 
         if (!header_is_valid(header, number)) {
-            if (!header_is_valid(&half->copy[number], number)) {
-                server_log("log record %u is lost", number);
+            if (!header_is_valid(&half->header_copy[number], number)) {
+                server_log("log record %u is lost; run e2fsck", number);
+                lose(BLOCK_METADATA); /* whatever it was */
                 continue;
             }
-            *header = half->copy[number];
+            *header = half->header_copy[number];
         }
-        index_record(header->block, header->kind, number);
+        index_record(header, number);
     }
 }
 
@@ -163,20 +205,30 @@ void log_next_batch(void)
     region->batch++;
     region->log_half ^= 1;
     region->log_records = 0;
-    region->log_block_bytes = 0;
-    region->log_patch_bytes = 0;
+    region->log_payload_bytes = 0;
+    region->log_copy_bytes = 0;
     region->blocks_freed = 0;
     region->inodes_freed = 0;
     memset(&fs.log, 0, sizeof(fs.log));
 }
 
+void log_room(uint32_t *records, uint32_t *bytes)
+{
+    const struct fs_region *region = fs_region();
+    uint32_t records_left = LOG_RECORDS - region->log_records;
+    uint32_t bytes_left = (uint32_t)PAYLOAD_BYTES - region->log_payload_bytes;
+
+    *records = records_left < TOUCH_MAXIMUM ? records_left : TOUCH_MAXIMUM;
+    *bytes = bytes_left < TOUCH_BYTES ? bytes_left : TOUCH_BYTES;
+}
+
 bool log_has_room(void)
 {
     const struct fs_region *region = fs_region();
-    uint64_t used = (uint64_t)region->log_block_bytes + region->log_patch_bytes;
 
-    return region->log_records + TOUCH_MAXIMUM <= LOG_RECORDS && used + TOUCH_BYTES + UNIT_BYTES <= PAYLOAD_BYTES &&
-           fs.log.metadata_nodes <= METADATA_MAXIMUM;
+    return region->log_records <= LOG_RECORDS - TOUCH_ORDINARY &&
+           region->log_payload_bytes <= PAYLOAD_BYTES - BYTES_ORDINARY &&
+           fs.log.kind_nodes[BLOCK_METADATA] <= METADATA_MAXIMUM;
 }
 
 bool log_is_empty(void)
@@ -184,73 +236,137 @@ bool log_is_empty(void)
     return fs_region()->log_records == 0;
 }
 
-/* Room for a payload; its offset in the payload area. */
+/* Room for a payload; its offset in its area. */
 static uint32_t take_payload(uint32_t bytes)
 {
     struct fs_region *region = fs_region();
-    uint32_t offset = region->log_block_bytes;
+    uint32_t offset = region->log_payload_bytes;
 
-    if ((uint64_t)region->log_block_bytes + region->log_patch_bytes + bytes > PAYLOAD_BYTES ||
-        region->log_records >= LOG_RECORDS) {
+    if (offset + bytes > PAYLOAD_BYTES || region->log_records >= LOG_RECORDS) {
         fs_panic(FS_PANIC_LOG);
     }
-    if (bytes == fs.volume.block_bytes) {
-        region->log_block_bytes += bytes;
-        return offset;
-    }
-    region->log_patch_bytes += bytes;
-    return (uint32_t)(PAYLOAD_BYTES - region->log_patch_bytes);
+    region->log_payload_bytes = offset + bytes;
+    return offset;
 }
 
-void log_append(uint32_t block, uint32_t offset, uint32_t bytes, uint32_t kind, const uint8_t *from,
-                const uint32_t *checksums)
+/* Room for a copy of it, if it deserves one and there is any. */
+static uint32_t take_copy(uint32_t bytes, uint32_t kind)
+{
+    struct fs_region *region = fs_region();
+    uint32_t offset = region->log_copy_bytes;
+
+    if ((kind != BLOCK_METADATA && bytes > PATCH_COPIED_BYTES) || offset + bytes > COPY_BYTES) {
+        return NO_COPY;
+    }
+    region->log_copy_bytes = offset + bytes;
+    return offset;
+}
+
+void log_append(const struct touch *touch, const uint8_t *from, const uint32_t *checksums)
 {
     struct log_half *half = current_half();
-    uint32_t check = bytes == fs.volume.block_bytes ? fold_checksums(block, checksums)
-                                                    : patch_check(block, offset, from, bytes);
+    uint32_t bytes = touch->high - touch->low;
+    uint32_t check = bytes == fs.volume.block_bytes ? fold_checksums(touch->block, checksums)
+                                                    : patch_check(touch->block, touch->low, from, bytes);
     uint32_t payload = take_payload(bytes);
     uint32_t number = fs_region()->log_records++;
-    struct log_record record = {
-        .block = block,
-        .offset = (uint16_t)offset,
-        .bytes = (uint16_t)bytes,
-        .payload = payload,
-        .payload_check = check,
-        .batch = (uint32_t)fs_region()->batch,
-        .number = (uint16_t)number,
-        .kind = (uint16_t)kind,
-    };
+    struct log_record *header = &half->header[number];
 
     memcpy(half->payload + payload, from, bytes);
-    if (payload_check(block, offset, half->payload + payload, bytes) != check) {
+    if (log_payload_check(touch->block, touch->low, half->payload + payload, bytes) != check) {
         fs_panic(FS_PANIC_LOG);
     }
-    record.check = header_check(&record);
-    half->header[number] = record;
-    half->copy[number] = record;
-    index_record(block, kind, number);
+    header->block = touch->block;
+    header->offset = touch->low;
+    header->bytes = (uint16_t)bytes;
+    header->payload = payload;
+    header->payload_check = check;
+    header->batch = (uint32_t)fs_region()->batch;
+    header->number = (uint16_t)number;
+    header->kind = touch->kind;
+    header->copy = take_copy(bytes, touch->kind);
+    if (header->copy != NO_COPY) {
+        memcpy(half->payload_copy + header->copy, from, bytes);
+    }
+    header->check = header_check(header);
+    half->header_copy[number] = *header;
+    index_record(header, number);
+}
+
+uint32_t log_confirm(uint32_t first, const struct touch *touch, uint32_t count)
+{
+    const struct log_half *half = current_half();
+    uint32_t digest = 0;
+
+    for (uint32_t number = first; number < first + count; number++, touch++) {
+        const struct log_record *header = &half->header[number];
+        const struct log_node *node = log_find(header->block);
+
+        if (header->block != touch->block || header->offset != touch->low ||
+            header->bytes != touch->high - touch->low || header->number != number || header->kind != touch->kind ||
+            header_check(header) != header->check || node == NULL || node->last != number) {
+            fs_panic(FS_PANIC_LOG);
+        }
+        digest = log_digest(digest, touch, header->payload_check);
+    }
+    if (fs_region()->log_records != first + count) {
+        fs_panic(FS_PANIC_LOG);
+    }
+    return digest;
+}
+
+/* Whether the payload agrees with its header; it is mended from its copy if need be. */
+static bool payload_is_sound(const struct log_record *record)
+{
+    struct log_half *half = current_half();
+    uint8_t *payload = half->payload + record->payload;
+    const uint8_t *copy = half->payload_copy + record->copy;
+
+    if (log_payload_check(record->block, record->offset, payload, record->bytes) == record->payload_check) {
+        return true;
+    }
+    if (record->copy == NO_COPY ||
+        log_payload_check(record->block, record->offset, copy, record->bytes) != record->payload_check) {
+        return false;
+    }
+    memcpy(payload, copy, record->bytes);
+    return true;
+}
+
+/*
+ * Record `record` of the node is gone. Descriptors of groups do without it: where the metadata lies never changes, and
+ * the counts matter to nobody any more who only reads.
+ */
+static int64_t lose_record(struct log_node *node, const struct log_record *record)
+{
+    uint32_t descriptor_blocks = (fs.volume.groups * EXT2_DESCRIPTOR_BYTES - 1) >> fs.volume.block_shift;
+
+    server_log("log record %u of block %u is damaged; run e2fsck", record->number, record->block);
+    lose(record->kind);
+    if (record->block - fs.volume.descriptor_block <= descriptor_blocks) {
+        return 0;
+    }
+    set_kind(node, BLOCK_LOST);
+    return -PE_IO;
 }
 
 /* Apply the records of one block. */
-static int64_t apply_block(const struct log_node *node, uint8_t *contents)
+static int64_t apply_block(struct log_node *node, uint8_t *contents)
 {
     struct log_half *half = current_half();
     uint32_t number = node->first + 1u;
 
     while (number != 0) {
         struct log_record *record = &half->header[number - 1];
-        const uint8_t *payload;
 
         if (number > LOG_RECORDS || !header_is_valid(record, number - 1) || record->block != node->block) {
             fs_panic(FS_PANIC_LOG);
         }
-        payload = half->payload + record->payload;
-        if (payload_check(record->block, record->offset, payload, record->bytes) != record->payload_check) {
-            fs.statistics.records_lost++;
-            server_log("log record %u of block %u is damaged", number - 1, record->block);
+        if (payload_is_sound(record)) {
+            memcpy(contents + record->offset, half->payload + record->payload, record->bytes);
+        } else if (lose_record(node, record) < 0) {
             return -PE_IO;
         }
-        memcpy(contents + record->offset, payload, record->bytes);
         number = fs_scratch.record_next[number - 1];
     }
     return 0;
@@ -283,7 +399,7 @@ int64_t log_audit(void)
         const struct log_record *record = &half->header[number];
 
         if (!header_is_valid(record, number) ||
-            payload_check(record->block, record->offset, half->payload + record->payload, record->bytes) !=
+            log_payload_check(record->block, record->offset, half->payload + record->payload, record->bytes) !=
                 record->payload_check) {
             server_log("audit: log record %u is damaged", number);
             damaged++;

@@ -18,12 +18,14 @@
 #include "fs.h"
 
 #include "allocate.h"
+#include "cache.h"
+#include "device.h"
 #include "drain.h"
 #include "inode.h"
 #include "log.h"
 #include "mount.h"
 #include "state.h"
-#include "transaction.h"
+#include "twice.h"
 
 struct fs_memory fs;
 struct fs_scratch fs_scratch __attribute__((section(".scratch"), aligned(4096)));
@@ -45,10 +47,19 @@ void service_event(uint64_t bits)
     server_log("unexpected event %lx", bits);
 }
 
+/* Release inode word 0 if it has no names: nobody has it open any more. */
+static int64_t release_nameless(struct request *request)
+{
+    uint32_t number = (uint32_t)request->words[0];
+    const struct ext2_inode *inode = inode_view(number);
+
+    return inode != NULL && inode->links == 0 && inode_is_allocated(number) == 1 ? inode_release(number) : 0;
+}
+
 /* What one open file or the working directory stands for is given back. */
 static void give_back(uint32_t number)
 {
-    const struct ext2_inode *inode;
+    struct request request = {.words = {number}};
 
     if (open_remove(number) != 0) {
         return;
@@ -56,13 +67,9 @@ static void give_back(uint32_t number)
     if (drain_is_running() || !log_has_room()) {
         drain_all(); /* a batch does not grow while it is written back */
     }
-    transaction_begin();
-    inode = inode_view(number);
-    if (inode != NULL && inode->links == 0 && inode_is_allocated(number) == 1 && log_has_room() &&
-        inode_release(number) < 0) {
-        transaction_abort();
+    if (log_has_room()) {
+        do_twice(release_nameless, &request, true);
     }
-    transaction_commit();
 }
 
 void service_unbind(struct request *request)
@@ -70,6 +77,8 @@ void service_unbind(struct request *request)
     const struct fs_ssr *ssr = server_ssr();
 
     (void)request;
+    cache_begin_call();
+    clock_begin_call();
     if (!fs.volume.mounted || !ssr_is_valid(ssr)) {
         return;
     }

@@ -21,13 +21,16 @@ int64_t mount_volume(void)
     int64_t result;
 
     cache_reset();
-    transaction_begin();
+    transaction_begin(false);
     result = volume_load();
     if (result == 1) {
         drain_replayed();
         result = 0;
     }
     if (result == 0) {
+        if (fs_region()->flags & REGION_DAMAGED) {
+            volume_distrust();
+        }
         cache_reset();
         log_rebuild();
         result = volume_count();
@@ -42,8 +45,11 @@ int64_t mount_volume(void)
 void region_seal(void)
 {
     struct fs_region *region = fs_region();
+    uint32_t check = region_check(region);
 
-    region->check = region_check(region);
+    if (region->check != check) { /* what is not written need not be committed */
+        region->check = check;
+    }
 }
 
 /* Release one inode that is open and has no names: nobody comes back for it. 1, 0 if there is none, or an error. */

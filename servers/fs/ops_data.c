@@ -54,7 +54,8 @@ static int64_t read_at(struct request *request, const struct fs_handle *handle, 
     return done;
 }
 
-static int64_t write_at(const struct request *request, const struct fs_handle *handle, uint64_t offset)
+static int64_t write_at(const struct request *request, const struct fs_handle *handle, const struct ext2_inode *inode,
+                        uint64_t offset)
 {
     uint64_t count = request->words[1];
     const uint8_t *from = data_of(request, count, REQUEST_LENT_IN);
@@ -67,6 +68,9 @@ static int64_t write_at(const struct request *request, const struct fs_handle *h
     }
     if (fs.volume.read_only) {
         return -PE_ROFS;
+    }
+    if (offset + count > inode_size(inode) && !fs.transaction.revocable) {
+        return FS_TWICE; /* the file grows */
     }
     return count == 0 ? 0 : file_write(handle->inode, offset, from, (uint32_t)count);
 }
@@ -83,7 +87,7 @@ int64_t op_read(struct request *request)
     }
     done = read_at(request, handle, inode, handle->offset);
     if (done > 0) {
-        handle_move((uint32_t)request->words[0], handle->offset + (uint64_t)done);
+        session_move((uint32_t)request->words[0], handle->offset + (uint64_t)done);
     }
     return done;
 }
@@ -115,9 +119,9 @@ int64_t op_write(struct request *request)
     if (handle->flags & FS_O_APPEND) {
         offset = inode_size(inode);
     }
-    done = write_at(request, handle, offset);
+    done = write_at(request, handle, inode, offset);
     if (done > 0) {
-        handle_move((uint32_t)request->words[0], offset + (uint64_t)done);
+        session_move((uint32_t)request->words[0], offset + (uint64_t)done);
     }
     return done;
 }
@@ -131,7 +135,7 @@ int64_t op_pwrite(struct request *request)
     if (handle == NULL) {
         return error;
     }
-    return (int64_t)request->words[2] < 0 ? -PE_INVAL : write_at(request, handle, request->words[2]);
+    return (int64_t)request->words[2] < 0 ? -PE_INVAL : write_at(request, handle, inode, request->words[2]);
 }
 
 static int64_t truncate_inode(uint32_t number, uint64_t size)
@@ -179,6 +183,9 @@ static int64_t sync_log(void)
     uint32_t waits_for = sync_view();
 
     if (log_is_empty() || (waits_for != 0 && (int32_t)(batch - waits_for) >= 0)) {
+        if (waits_for != 0 && fs_region()->lost_batch == waits_for - 1) {
+            return -PE_IO; /* a record of it was damaged */
+        }
         if (waits_for != 0) {
             sync_set(0);
         }

@@ -117,7 +117,7 @@ int64_t op_open(struct request *request)
     request->reply[1] = (uint64_t)number;
     request->reply[2] = inode->mode;
     request->reply[3] = inode_size(inode);
-    handle_open((uint32_t)handle, (uint32_t)number, inode->generation, (uint32_t)flags & OPEN_FLAGS_KEPT);
+    session_open((uint32_t)handle, (uint32_t)number, inode->generation, (uint32_t)flags & OPEN_FLAGS_KEPT);
     return handle;
 }
 
@@ -136,12 +136,15 @@ int64_t op_close(struct request *request)
         inode = inode_view(number);
         if (inode != NULL && inode->links == 0 && inode->generation == handle->inode_generation) {
             result = inode_release(number);
+            if (transaction_comes_again(result)) {
+                return result;
+            }
             if (result < 0) {
                 transaction_abort(); /* the handle is closed all the same; the blocks are for e2fsck */
             }
         }
     }
-    open_remove(handle_close((uint32_t)request->words[0]));
+    session_close((uint32_t)request->words[0]);
     return 0;
 }
 
@@ -176,7 +179,7 @@ int64_t op_seek(struct request *request)
         return -PE_INVAL;
     }
     if ((uint64_t)offset != handle->offset) {
-        handle_move((uint32_t)request->words[0], (uint64_t)offset);
+        session_move((uint32_t)request->words[0], (uint64_t)offset);
     }
     return offset;
 }
@@ -202,7 +205,7 @@ int64_t op_readdir(struct request *request)
         return count;
     }
     if (offset != handle->offset) {
-        handle_move((uint32_t)request->words[0], offset);
+        session_move((uint32_t)request->words[0], offset);
     }
     request->reply_bytes = bytes;
     return count;

@@ -157,18 +157,20 @@ int64_t change_cwd(uint32_t number, uint32_t generation)
 {
     uint32_t before = cwd_view();
     const struct ext2_inode *inode;
+    int64_t result;
 
     /* Leaving a directory that was removed meanwhile is its last close. */
     if (before != number && open_count(before) == 1) {
         inode = inode_view(before);
-        if (inode != NULL && inode->links == 0 && inode_release(before) < 0) {
-            transaction_abort();
+        result = inode != NULL && inode->links == 0 ? inode_release(before) : 0;
+        if (transaction_comes_again(result)) {
+            return result;
+        }
+        if (result < 0) {
+            transaction_abort(); /* its blocks are for e2fsck */
         }
     }
-    before = cwd_set(number, generation);
-    if (before != 0) {
-        open_remove(before);
-    }
+    session_change_directory(number, generation);
     return 0;
 }
 

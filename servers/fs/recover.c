@@ -2,8 +2,8 @@
 /*
  * Recovery: everything again from the disk, the committed log and the SSRs.
  *
- * Rule: one bad SSR costs one client, never the service. What cannot be read (the region itself, which the kernel has
- * checked) is a panic, and the monitor decides.
+ * Rule: one bad SSR costs one client, never the service; a disk that cannot be read costs nothing but errors until it can.
+ * What is wrong with the region itself, which the kernel has checked, is a panic, and the monitor decides.
  */
 #include "cache.h"
 #include "inode.h"
@@ -30,8 +30,9 @@ void service_start_recovered(void)
         return;
     }
     if (mount_volume() < 0) {
-        fs_panic(FS_PANIC_VOLUME); /* it was mounted: perhaps the disk answers the next incarnation */
+        server_log("the disk cannot be read; every call tries again");
     }
+    region->doubt = 0; /* this is the new incarnation */
     region_seal(); /* opening the SSRs commits the region */
     for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK; index++) {
         if (binding.flags & BINDING_QUARANTINED || service_open_ssr(binding.binding) != PD_OK) {

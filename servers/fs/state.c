@@ -78,7 +78,7 @@ int64_t handle_find_free(void)
     return -PE_MFILE;
 }
 
-void handle_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags)
+static void handle_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags)
 {
     struct fs_ssr *ssr = own_ssr();
     struct fs_handle *handle = &ssr->handles[number];
@@ -98,7 +98,7 @@ void handle_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t 
     open_add(inode);
 }
 
-void handle_move(uint32_t number, uint64_t offset)
+static void handle_move(uint32_t number, uint64_t offset)
 {
     struct fs_handle *handle = &own_ssr()->handles[number];
 
@@ -136,6 +136,19 @@ void sync_set(uint32_t batch)
     seal_header(ssr);
 }
 
+uint32_t doubt_view(void)
+{
+    return own_ssr()->doubt;
+}
+
+void doubt_set(uint32_t doubt)
+{
+    struct fs_ssr *ssr = checked_ssr();
+
+    ssr->doubt = doubt;
+    seal_header(ssr);
+}
+
 uint32_t cwd_view(void)
 {
     uint32_t inode = checked_ssr()->cwd_inode;
@@ -143,7 +156,7 @@ uint32_t cwd_view(void)
     return inode != 0 ? inode : FS_ROOT_INODE;
 }
 
-uint32_t cwd_set(uint32_t inode, uint32_t generation)
+static void cwd_set(uint32_t inode, uint32_t generation)
 {
     struct fs_ssr *ssr = checked_ssr();
     uint32_t before = ssr->cwd_inode;
@@ -152,12 +165,80 @@ uint32_t cwd_set(uint32_t inode, uint32_t generation)
     ssr->cwd_generation = generation;
     seal_header(ssr);
     open_add(inode);
-    return before;
+    if (before != 0) {
+        open_remove(before);
+    }
+}
+
+void session_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags)
+{
+    fs.transaction.session = (struct session){
+        .change = SESSION_OPEN, .handle = number, .inode = inode, .generation = generation, .flags = flags};
+}
+
+void session_move(uint32_t number, uint64_t offset)
+{
+    struct session *session = &fs.transaction.session;
+
+    session->change = SESSION_MOVE;
+    session->handle = number;
+    session->offset = offset;
+}
+
+void session_close(uint32_t number)
+{
+    fs.transaction.session = (struct session){.change = SESSION_CLOSE, .handle = number};
+}
+
+void session_change_directory(uint32_t inode, uint32_t generation)
+{
+    fs.transaction.session =
+        (struct session){.change = SESSION_DIRECTORY, .inode = inode, .generation = generation};
+}
+
+uint32_t session_digest(uint32_t digest)
+{
+    const struct session *session = &fs.transaction.session;
+
+    switch (session->change) {
+    case SESSION_SAME:
+        return digest;
+    case SESSION_MOVE: /* the other fields are nobody's */
+        return (uint32_t)__builtin_ia32_crc32di(__builtin_ia32_crc32di(digest, session->handle), session->offset);
+    default:
+        return checksum_words(digest, session, sizeof(*session) / 8);
+    }
+}
+
+void session_commit(void)
+{
+    const struct session *session = &fs.transaction.session;
+
+    switch (session->change) {
+    case SESSION_SAME:
+        break;
+    case SESSION_OPEN:
+        handle_open(session->handle, session->inode, session->generation, session->flags);
+        break;
+    case SESSION_MOVE:
+        handle_move(session->handle, session->offset);
+        break;
+    case SESSION_CLOSE:
+        open_remove(handle_close(session->handle));
+        break;
+    case SESSION_DIRECTORY:
+        cwd_set(session->inode, session->generation);
+        break;
+    default:
+        fs_panic(FS_PANIC_TRANSACTION);
+    }
 }
 
 bool ssr_is_valid(const struct fs_ssr *ssr)
 {
-    if (header_check(ssr) != ssr->check || ssr->handle_count > FS_HANDLES || ssr->cwd_inode > fs.volume.inodes) {
+    uint32_t inodes = fs.volume.mounted ? fs.volume.inodes : UINT32_MAX;
+
+    if (header_check(ssr) != ssr->check || ssr->handle_count > FS_HANDLES || ssr->cwd_inode > inodes) {
         return false;
     }
     for (uint32_t number = 0; number < FS_HANDLES; number++) {
@@ -168,7 +249,7 @@ bool ssr_is_valid(const struct fs_ssr *ssr)
             return false;
         }
         if (used && (handle_check(handle) != handle->check || handle->inode == 0 ||
-                     handle->inode > fs.volume.inodes || handle->padding != 0)) {
+                     handle->inode > inodes || handle->padding != 0)) {
             return false;
         }
     }

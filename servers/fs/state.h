@@ -5,7 +5,7 @@
  * Rules: the SSR is written here and nowhere else, each part together with its checksum; memory that no call has written
  * yet (zeros) is valid and means: working directory is the root, nothing open. The table counts, for every inode, the
  * handles and working directories of all clients; it is a cache that recovery counts again and FS_AUDIT compares.
- * An operation changes the SSR and the table last, when nothing can fail any more.
+ * Both change at the commit, when nothing can fail any more.
  */
 #ifndef FS_STATE_H
 #define FS_STATE_H
@@ -18,9 +18,22 @@ const struct fs_handle *handle_view(uint64_t number);
 /* The lowest free handle, or -PE_MFILE; -PE_NFILE if the table of open inodes is full. Nothing changes. */
 int64_t handle_find_free(void);
 
-/* Open, move and close a handle (it must be free, open, open). handle_close returns its inode. */
-void handle_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags);
-void handle_move(uint32_t number, uint64_t offset);
+/*
+ * What the running call does to its client's SSR: open, move or close a handle (it must be free, open, open), or make an
+ * inode the working directory. It is done at the commit; of one call only the last of them.
+ */
+void session_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags);
+void session_move(uint32_t number, uint64_t offset);
+void session_close(uint32_t number);
+void session_change_directory(uint32_t inode, uint32_t generation);
+
+/* Do it, and count in the table of open inodes. */
+void session_commit(void);
+
+/* Goes on with a digest of a transaction: what it does to the SSR. */
+uint32_t session_digest(uint32_t digest);
+
+/* Close a handle at once: the client is gone. Returns its inode, which is still counted. */
 uint32_t handle_close(uint32_t number);
 
 /*
@@ -30,11 +43,12 @@ uint32_t handle_close(uint32_t number);
 uint32_t sync_view(void);
 void sync_set(uint32_t batch);
 
+/* Whether the client's request has found damage in an earlier incarnation (ops.c). */
+uint32_t doubt_view(void);
+void doubt_set(uint32_t doubt);
+
 /* The inode of the calling client's working directory. */
 uint32_t cwd_view(void);
-
-/* Set it. Returns the inode that it was, if that was counted in the table, else 0. */
-uint32_t cwd_set(uint32_t inode, uint32_t generation);
 
 /* Whether the SSR in the window is whole: header and all handles. */
 bool ssr_is_valid(const struct fs_ssr *ssr);

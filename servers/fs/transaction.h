@@ -12,13 +12,27 @@
 #include "cache.h"
 #include "fs.h"
 
-void transaction_begin(void);
+/* Begin. A revocable transaction saves what it changes in the cache, so that an abort has it back without the disk. */
+void transaction_begin(bool revocable);
 
-/* Everything changed so far becomes records of the log; the region then covers them. Cannot fail. */
-void transaction_commit(void);
+/*
+ * Everything changed so far becomes records of the log, which the region then covers, and the client's SSR changes. Cannot
+ * fail. Panics unless the records are those that were meant: those of the touched blocks and, if `digest` is given, those
+ * that had this digest.
+ */
+void transaction_commit(const uint32_t *digest);
 
-/* Everything changed so far is forgotten. */
+/* Everything changed so far is forgotten; the transaction begins again. */
 void transaction_abort(void);
+
+/* A checksum of all that the transaction would do at its commit. */
+uint32_t transaction_digest(void);
+
+/* Whether an error only says that the request has to come again, in another way. */
+static inline bool transaction_comes_again(int64_t result)
+{
+    return result == FS_TWICE || fs.transaction.failure == (uint32_t)-FS_DRAIN_FIRST;
+}
 
 static inline bool transaction_is_empty(void)
 {
@@ -29,8 +43,8 @@ static inline bool transaction_is_empty(void)
 const void *block_view(uint32_t block, uint32_t offset, uint32_t bytes);
 
 /*
- * The same, to be changed. NULL if the block cannot be read or the transaction is full (fs.transaction.failure
- * says which: PE_IO or PE_NOMEM).
+ * The same, to be changed. NULL if the block cannot be read, the transaction is full or the log is (fs.transaction.failure
+ * says which: PE_IO, PE_NOMEM, -FS_DRAIN_FIRST).
  */
 void *block_edit(uint32_t block, uint32_t offset, uint32_t bytes, uint32_t kind);
 
@@ -39,11 +53,11 @@ void *block_make(uint32_t block, uint32_t kind);
 
 /*
  * A whole block whose contents the caller will copy in with its checksums (data.c): nothing is zeroed, nothing
- * read if the block is a unit. Returns the frame, or -PE_IO, -PE_NOMEM.
+ * read if the block is a unit. Returns the frame, or -PE_IO, -PE_NOMEM, FS_DRAIN_FIRST.
  */
 int64_t block_replace(uint32_t block, uint32_t kind);
 
-/* Mark bytes of a block in `frame` as changed by this transaction without looking at them. 0 or -PE_NOMEM. */
+/* Mark bytes of a block in `frame` as changed by this transaction without looking at them. 0, -PE_NOMEM, FS_DRAIN_FIRST. */
 int64_t block_touch(uint32_t frame, uint32_t block, uint32_t offset, uint32_t bytes, uint32_t kind);
 
 static inline uint32_t block_unit(uint32_t block)

@@ -18,7 +18,7 @@
 #define GROUP_POINTERS (CHUNK_BYTES / 4)
 
 /* Touches kept back for what a step still has to write once it stops: pointers of each level, the inode. */
-#define KEPT_TOUCHES  48
+#define KEPT_TOUCHES  24
 
 /* A cut in progress: the run of adjacent blocks not yet given to block_free, and how much was freed. */
 struct cut {
@@ -32,8 +32,8 @@ static bool step_is_full(const struct cut *cut)
 {
     const struct transaction *transaction = &fs.transaction;
 
-    return cut->freed + cut->run_count >= cut->limit || transaction->count + KEPT_TOUCHES > TOUCH_MAXIMUM ||
-           transaction->bytes + KEPT_TOUCHES * fs.volume.block_bytes > TOUCH_BYTES;
+    return cut->freed + cut->run_count >= cut->limit || transaction->count + KEPT_TOUCHES > transaction->room_touches ||
+           transaction->bytes + KEPT_TOUCHES * fs.volume.block_bytes > transaction->room_bytes;
 }
 
 static int64_t flush_run(struct cut *cut)
@@ -318,8 +318,15 @@ static uint32_t time_of_deletion(void)
 
 int64_t inode_release(uint32_t number)
 {
-    struct ext2_inode *inode = inode_edit(number);
+    struct ext2_inode *inode;
 
+    if (!fs.transaction.revocable) {
+        return FS_TWICE;
+    }
+    if (fs.volume.read_only) {
+        return 0; /* metadata was lost: what has no names any more is left to e2fsck */
+    }
+    inode = inode_edit(number);
     if (inode == NULL) {
         return -(int64_t)fs.transaction.failure;
     }

@@ -196,6 +196,12 @@ int64_t volume_load(void)
     return result < 0 ? result : 1;
 }
 
+void volume_distrust(void)
+{
+    fs.volume.read_only = 1;
+    fs.volume.check = volume_check();
+}
+
 const struct ext2_group *group_view(uint32_t group)
 {
     uint32_t byte = group * EXT2_DESCRIPTOR_BYTES;

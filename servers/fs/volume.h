@@ -27,6 +27,9 @@ int64_t volume_count(void);
 const struct ext2_group *group_view(uint32_t group);
 struct ext2_group *group_edit(uint32_t group);
 
+/* Nothing is changed on this volume any more. */
+void volume_distrust(void);
+
 /* First block of a group, and how many it has. */
 static inline uint32_t group_first_block(uint32_t group)
 {

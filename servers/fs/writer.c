@@ -66,11 +66,10 @@ static bool add_lent(struct writer *writer, uint32_t block, uint32_t frame)
 
 int64_t writer_add_cached(struct writer *writer, uint32_t block)
 {
-    uint64_t lost = fs.statistics.records_lost;
     int64_t frame = cache_get(block_unit(block));
 
     if (frame < 0) {
-        return fs.statistics.records_lost == lost ? -PE_IO : 0;
+        return frame;
     }
     if (fs.volume.unit_shift == 0 && add_lent(writer, block, (uint32_t)frame)) {
         return 0;

@@ -20,7 +20,7 @@ struct writer {
 /* Space for the contents of `block`, to be filled before the next call. Hands over what was gathered if need be. */
 uint8_t *writer_next(struct writer *writer, uint32_t block);
 
-/* Gather `block` as the cache has it. -PE_IO if it cannot be read; a lost record is passed over with a line to the log. */
+/* Gather `block` as the cache has it. -PE_IO if it cannot be read. */
 int64_t writer_add_cached(struct writer *writer, uint32_t block);
 
 /* Hand over the rest. 0, or -PE_IO if any transfer failed. */

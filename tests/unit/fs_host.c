@@ -89,7 +89,9 @@ static bool leave_server(void)
 {
     bool was_in_server = in_server;
 
-    set_trap_flag(false);
+    if (steps_to_crash != 0) {
+        set_trap_flag(false);
+    }
     in_server = false;
     return was_in_server;
 }
@@ -381,6 +383,22 @@ again:
     return result;
 }
 
+bool host_transaction(uint32_t client, void (*body)(void))
+{
+    bound[client] = true;
+    if (sigsetjmp(crash_point, 1) != 0) {
+        recover();
+        return false;
+    }
+    begin(client);
+    let_time_pass();
+    arm();
+    body();
+    disarm();
+    commit();
+    return true;
+}
+
 void host_unbind(uint32_t client)
 {
     struct request request;
@@ -411,7 +429,7 @@ _Noreturn void server_panic(uint64_t code)
 {
     disarm();
     host_counts.panics++;
-    if (!host_plan.panics_allowed) {
+    if (!host_plan.panics_allowed && code != FS_PANIC_DOUBT) {
         fprintf(stderr, "unexpected panic %lx\n", (unsigned long)code);
         abort();
     }
@@ -498,6 +516,10 @@ static int64_t serve_disk(uint32_t operation, uint64_t first, uint64_t count, ui
         return -PE_INVAL;
     }
     if (host_plan.disk_error_every != 0 && host_below(host_plan.disk_error_every) == 0) {
+        return -PE_IO;
+    }
+    if (operation == BLK_READ && host_plan.disk_error_reads > 0) {
+        host_plan.disk_error_reads--;
         return -PE_IO;
     }
     if (operation == BLK_READ) {

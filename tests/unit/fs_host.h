@@ -33,7 +33,8 @@ struct host_plan {
     uint64_t crash_again_blocks;       /* and once more so many blocks later: in the recovery, or in the call run again */
     uint64_t power_cut_at_write;       /* the disk takes this many writes and no more */
     uint64_t disk_error_every;         /* a read or a write fails, on average */
-    bool panics_allowed;               /* a panic of the server is a crash, not a failed test */
+    uint64_t disk_error_reads;         /* so many of the next reads fail */
+    bool panics_allowed;               /* a panic of the server is a crash, not a failed test; that of doubt always is */
 };
 
 struct host_counts {
@@ -79,6 +80,9 @@ extern bool host_power_is_off;
 
 /* End the incarnation now and recover, outside of any call. */
 void host_crash_now(void);
+
+/* Run `body` as the server, in a transaction of `client`. False if it ended its incarnation: then it is taken back. */
+bool host_transaction(uint32_t client, void (*body)(void));
 
 /* End a client: the unbind transaction. */
 void host_unbind(uint32_t client);
