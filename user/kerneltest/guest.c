@@ -114,6 +114,13 @@ static uint64_t make_message(uint64_t bytes, uint64_t value)
     return bytes;
 }
 
+static uint64_t count_in_service_region(void)
+{
+    ++*(volatile uint64_t *)WINDOW_REGION;
+    fault_if_due();
+    return *(volatile uint64_t *)WINDOW_REGION;
+}
+
 /* One call; *flags and *bytes are the reply's. */
 static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *bytes)
 {
@@ -173,9 +180,7 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
         }
         return region()[0];
     case GUEST_REGION:
-        ++*(volatile uint64_t *)WINDOW_REGION;
-        fault_if_due();
-        return *(volatile uint64_t *)WINDOW_REGION;
+        return count_in_service_region();
     default:
         return (uint64_t)-1;
     }
