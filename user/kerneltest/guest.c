@@ -114,6 +114,17 @@ static uint64_t make_message(uint64_t bytes, uint64_t value)
     return bytes;
 }
 
+/* A count of `parts` transactions for one call: all but the last ask for another. */
+static uint64_t count_in_parts(uint64_t parts, uint64_t *flags)
+{
+    if (++region()[0] % parts) {
+        *flags = REPLY_AGAIN;
+    } else {
+        fault_if_due();
+    }
+    return region()[0];
+}
+
 static uint64_t count_in_service_region(void)
 {
     ++*(volatile uint64_t *)WINDOW_REGION;
@@ -173,12 +184,7 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
     case GUEST_ALARM:
         return (uint64_t)pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, it->word[0], it->word[1], 0, 0);
     case GUEST_PARTS:
-        if (++region()[0] % it->word[0]) {
-            *flags = REPLY_AGAIN;
-        } else {
-            fault_if_due();
-        }
-        return region()[0];
+        return count_in_parts(it->word[0], flags);
     case GUEST_REGION:
         return count_in_service_region();
     default:
