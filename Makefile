@@ -19,7 +19,7 @@ include mk/report.mk
 -include $(DEPENDENCIES)
 endif
 
-.PHONY: help all run demo campaign report bench test doctor clean
+.PHONY: help all run demo campaign report bench test soak doctor clean
 
 help: ## list what there is to do
 	@echo "Perdure: make TARGET"
@@ -53,6 +53,12 @@ bench: all ## measure calls, recovery and file operations in instructions
 
 test: $(BUILD)/manifest.mk $(BUILD)/setup-test.done ## run all tests; the last line says how many passed and failed
 	@$(PYTHON) tools/run_tests.py $(TESTS)
+
+# Some lines of tools/soak.toml: make soak SOAK="fuzz mixed"; what there is: make soak SOAK=--list.
+SOAK ?=
+
+soak: all $(BUILD)/setup-test.done ## run everything at its full size, for hours; the last line says what holds
+	@$(PYTHON) tools/soak.py $(SOAK)
 
 doctor: ## say what the build and the tests need, what is present and what is missing
 	@setup/doctor

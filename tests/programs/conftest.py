@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
-DEADLINE_S = 300
+DEADLINE_S = int(os.environ.get("PERDURE_DEADLINE_S", "300"))
 
 
 @dataclass(frozen=True)
