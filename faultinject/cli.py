@@ -33,8 +33,8 @@ def cli() -> None:
               "written back, however the run ends. Without it the program gets an empty disk.")
 @click.option("--mem", type=click.IntRange(32), metavar="MB", help="Memory of the machine; the disk is held in it. "
               "Default: what the disk needs and 96 MB, at least 128.")
-@click.option("--crash", metavar="SERVICE[:EVERY]", help="Kill this service again and again, on average every EVERY "
-              "instructions that it executes outside recovery (default 200000).")
+@click.option("--crash", metavar="SERVICE[,...][:EVERY]", help="Kill these services again and again, each on average every "
+              "EVERY instructions that it executes outside recovery (default 200000); all: every service there is.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the points of --crash.")
 @click.option("--json", "json_path", type=image_option, metavar="FILE", help="Write crashes, recoveries and their "
               "times there.")

@@ -11,14 +11,15 @@ from faultinject.records import Recovery
 
 @dataclass(frozen=True)
 class Crash:
-    """A kill: when, at which instruction, whom the service was serving, its incarnation, and how many instructions it
-    had executed in normal operation."""
+    """A kill: when, at which instruction, whom the service was serving, its incarnation, how many instructions it had
+    executed in normal operation, and its name."""
 
     time_ns: int
     rip: int
     serving_binding: int
     incarnation: int
     executed: int
+    service: str
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,12 @@ class Events:
         if kind == "disk":
             self.disk = rest
             return
-        numbers = [int(word, 0) for word in rest.split()]
         if kind == "crash":
-            self.crashes.append(Crash(*numbers))
-        elif kind == "recovery_counts":
+            *words, service = rest.split()
+            self.crashes.append(Crash(*(int(word, 0) for word in words), service))
+            return
+        numbers = [int(word, 0) for word in rest.split()]
+        if kind == "recovery_counts":
             self.recovery_counts.append(RecoveryCounts(*numbers))
         elif kind == "mark":
             self.marks.append(Mark(*numbers))

@@ -44,20 +44,26 @@ _VERDICT = re.compile(r"verdict (?:\S+ )?code=(\d+) detail=(\d+)")
 
 @dataclass(frozen=True)
 class CrashPlan:
-    """Which service is killed, and every how many of its instructions on average."""
+    """Which services are killed, and each every how many of its instructions on average."""
 
-    service: str
+    services: tuple[str, ...]
     every: int = CRASH_EVERY
 
     @classmethod
     def parse(cls, text: str) -> CrashPlan:
-        """From SERVICE or SERVICE:EVERY."""
-        service, separator, every = text.partition(":")
+        """From SERVICE[,SERVICE...][:EVERY]."""
+        services, separator, every = text.partition(":")
+        names = tuple(dict.fromkeys(services.split(",")))
         if not separator:
-            return cls(service)
+            return cls(names)
         if not every.isdecimal() or int(every) < 1:
             raise UsageError(f"--crash {text}: {every!r} is not a number of instructions", "--crash fs:200000")
-        return cls(service, int(every))
+        return cls(names, int(every))
+
+    def victims(self, system: System) -> list[str]:
+        """Their names; `all` is every service, the monitor among them. One that is not there is refused."""
+        known = [service.name for service in system.services]
+        return known if self.services == ("all",) else [system.service(name).name for name in self.services]
 
 
 @dataclass
@@ -171,8 +177,8 @@ def _plugin_options(request: Request, system: System, events: Path) -> list[str]
         return []
     options = ["mode=crash", f"events={events}"]
     if request.crash:
-        system.service(request.crash.service)
-        options += [f"target={request.crash.service}", f"every={request.crash.every}", f"seed={request.seed}"]
+        options += [f"target={'+'.join(request.crash.victims(system))}", f"every={request.crash.every}",
+                    f"seed={request.seed}"]
     return options + system.plugin_options()
 
 

@@ -342,6 +342,9 @@ void domain_invoke(struct thread *self, struct capability *capability, uint64_t 
                       domain->thread_count);
         __builtin_memcpy(&self->r10, domain->name, sizeof(self->r10));
         return;
+    case DOMAIN_MACHINE:
+        thread_result(self, PD_OK, frame_count_free(), frame_count_total(), kernel_chunks());
+        return;
     default:
         break;
     }

@@ -28,6 +28,7 @@ _Static_assert(sizeof(struct slab) <= SLAB_HEADER_BYTES, "the header takes the p
 static const uint16_t chunk_bytes[SLAB_CLASSES] = {64, 128, 256, 576, 1344};
 
 static struct slab *kernel_slabs[SLAB_CLASSES]; /* of what no domain pays for */
+static uint64_t chunks_taken;
 
 static struct slab **slabs_of(struct domain *payer, uint32_t class)
 {
@@ -89,6 +90,7 @@ void *kernel_allocate(struct domain *payer, size_t bytes)
     if (class == SLAB_CLASSES) {
         uint64_t frame = frame_allocate_zeroed(payer);
 
+        chunks_taken += frame != 0;
         return frame ? physical_to_pointer(frame) : NULL;
     }
     slab = *slabs_of(payer, class) ? *slabs_of(payer, class) : slab_make(payer, class);
@@ -97,6 +99,7 @@ void *kernel_allocate(struct domain *payer, size_t bytes)
     chunk = slab->free;
     slab->free = chunk->next;
     slab->used++;
+    chunks_taken++;
     if (!slab->free)
         slab_unlink(slabs_of(payer, class), slab);
     words_zero(chunk, chunk_bytes[class] / 8);
@@ -109,6 +112,7 @@ void kernel_free(struct domain *payer, void *memory, size_t bytes)
     struct free_chunk *chunk = memory;
     struct slab *slab = (struct slab *)((uint64_t)memory & ~(uint64_t)(PAGE_BYTES - 1));
 
+    chunks_taken--;
     if (class == SLAB_CLASSES) {
         frame_free(payer, pointer_to_physical(memory));
         return;
@@ -121,6 +125,11 @@ void kernel_free(struct domain *payer, void *memory, size_t bytes)
         return;
     slab_unlink(slabs_of(payer, class), slab);
     frame_free(payer, pointer_to_physical(slab));
+}
+
+uint64_t kernel_chunks(void)
+{
+    return chunks_taken;
 }
 
 /* What object_release must give back for each type. */

@@ -48,3 +48,6 @@ void object_destroy(struct object *object);
  * payer and size, before `payer` itself goes. */
 void *kernel_allocate(struct domain *payer, size_t bytes);
 void kernel_free(struct domain *payer, void *memory, size_t bytes);
+
+/* How many pieces of memory have been allocated and not freed. */
+uint64_t kernel_chunks(void);

@@ -172,9 +172,7 @@ static const struct stop_handlers *mode_start(void)
         return start_experiments(true) ? &experiment_handlers : NULL;
     }
     if (strcmp(mode, "crash") == 0) {
-        int target = options.target ? service_by_name(options.target) : SERVICE_NONE;
-
-        return crash_configure(options.events, target, options.every, options.seed) ? &crash_handlers : NULL;
+        return crash_configure(options.events, options.target, options.every, options.seed) ? &crash_handlers : NULL;
     }
     if (strcmp(mode, "count") == 0) {
         return count_configure(options.events) ? &count_handlers : NULL;

@@ -51,8 +51,8 @@ extern const struct stop_handlers trace_handlers;
 bool trace_configure(const char *path);
 
 extern const struct stop_handlers crash_handlers;
-/* `service` SERVICE_NONE: nothing is killed. `every`: mean distance in instructions, at least 1. */
-bool crash_configure(const char *events_path, int service, uint64_t every, uint64_t seed);
+/* `names`: services, with + between them; NULL: nothing is killed. `every`: mean distance in instructions, at least 1. */
+bool crash_configure(const char *events_path, const char *names, uint64_t every, uint64_t seed);
 
 extern const struct stop_handlers count_handlers;
 bool count_configure(const char *events_path);

@@ -132,6 +132,22 @@ static inline int64_t pd_domain_info(uint32_t domain, uint64_t *quota_pages, uin
     return status;
 }
 
+/* What is left of the machine's memory, in all domains together. */
+struct pd_machine {
+    uint64_t free_pages, pages, chunks;
+};
+
+static inline int64_t pd_machine(uint32_t domain, struct pd_machine *answer)
+{
+    struct pd_call call = {0};
+    int64_t status = pd_invoke(domain, DOMAIN_MACHINE, &call);
+
+    answer->free_pages = call.word[0];
+    answer->pages = call.word[1];
+    answer->chunks = call.word[2];
+    return status;
+}
+
 /* Signal `bits` of `notification` (a slot of the caller) when `domain` ends. */
 static inline int64_t pd_set_exit_notification(uint32_t domain, uint32_t notification, uint64_t bits)
 {

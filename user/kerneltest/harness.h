@@ -7,7 +7,8 @@
  * Each test prints `ok NAME` or `FAIL NAME reason`; the last line is `verdict: N ok, M failed`, and the exit status is 0
  * only if M is 0. It must come from the payload: the image of its services is there.
  *
- * Rule: a test gives back all that it made: the pages of this program's quota are counted before and after.
+ * Rule: a test gives back all that it made: the pages of this program's quota, the machine's free pages and the pieces of
+ * memory that the kernel holds are counted before and after, by the kernel.
  */
 #ifndef USER_KERNELTEST_HARNESS_H
 #define USER_KERNELTEST_HARNESS_H

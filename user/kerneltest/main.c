@@ -24,18 +24,28 @@ static int wanted(const char *name, int count, char **names)
 /* 0: what a failed test left behind would disturb the next ones. */
 static int run(const struct test *test)
 {
+    struct pd_machine machine_before, machine_after;
     const char *reason;
     uint64_t before, after;
 
     harness_reset();
     before = pages_in_use();
+    pd_machine(SLOT_SELF_DOMAIN, &machine_before);
     reason = test->run();
     after = pages_in_use();
+    pd_machine(SLOT_SELF_DOMAIN, &machine_after);
     if (!reason && threads_alive() != 1) {
         reason = failure(0, "threads alive afterwards", (int64_t)threads_alive(), 1);
     }
     if (!reason && after != before) {
         reason = failure(0, "pages in use afterwards", (int64_t)after, (int64_t)before);
+    }
+    if (!reason && machine_after.free_pages != machine_before.free_pages) {
+        reason = failure(0, "free pages of the machine", (int64_t)machine_after.free_pages,
+                         (int64_t)machine_before.free_pages);
+    }
+    if (!reason && machine_after.chunks != machine_before.chunks) {
+        reason = failure(0, "pieces of the kernel's memory", (int64_t)machine_after.chunks, (int64_t)machine_before.chunks);
     }
     if (reason) {
         printf("FAIL %s %s\n", test->name, reason);
