@@ -27,10 +27,10 @@ help: ## list what there is to do
 		printf '%-12s %s\n' "$$target" "$$text"; done
 	@echo "And ./perdure --help: run a program, compile one, campaigns of your own."
 
-all: $(BUILD)/perdure.elf $(BUILD)/perdure.iso $(ALL_TARGETS) ## build everything into build/ (kernel ELF, ISO, programs)
+all: $(KERNEL) $(KERNEL_ISO) $(ALL_TARGETS) ## build everything into build/ (kernel ELF, ISO, programs)
 
 run: all ## boot to the console and its shell (Ctrl-A X leaves)
-	@./perdure console
+	@PERDURE_KERNEL=$(KERNEL) ./perdure console
 
 demo: all ## crash the file system under load at least 200 times, compare every file
 	@./perdure demo

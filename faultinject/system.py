@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +100,10 @@ class System:
         return cls(kernel, services, read_symbols(kernel))
 
     @classmethod
-    def perdure(cls, kernel: Path = BUILD / "perdure.elf") -> System:
-        """The system of this repository: services and their bases come from its manifest."""
+    def perdure(cls, kernel: Path | None = None) -> System:
+        """The system of this repository: services and their bases come from its manifest. The kernel image is
+        build/perdure.elf, or the one that PERDURE_KERNEL names (of another [system] of the manifest)."""
+        kernel = kernel or Path(os.environ.get("PERDURE_KERNEL", BUILD / "perdure.elf"))
         services = []
         bases: set[int] = set()
         for name, entry in sorted(read_manifest().items(), key=lambda item: item[1]["number"]):

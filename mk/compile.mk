@@ -14,7 +14,7 @@ $(BUILD)/obj/kernel/%.o: %.c $(COMPILE_NEEDS)
 
 $(BUILD)/obj/kernel/%.o: %.S $(COMPILE_NEEDS)
 	@mkdir -p $(@D)
-	$(call say,AS,$<) $(CC) $(ASSEMBLER_FLAGS) $(ASSEMBLER_DEFINES) $(DEPEND_FLAGS) -c $< -o $@
+	$(call say,AS,$<) $(CC) $(ASSEMBLER_FLAGS) $(DEPEND_FLAGS) -c $< -o $@
 
 $(BUILD)/obj/server/%.o: %.c $(COMPILE_NEEDS)
 	@mkdir -p $(@D)

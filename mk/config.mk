@@ -8,6 +8,13 @@ LD := ld
 AR := ar
 OBJCOPY := objcopy
 
+# Which [system.NAME] of abi/manifest.toml is built: `make SYSTEM=minimal` makes $(BUILD)/perdure-minimal.elf. Objects and
+# programs are the same in all of them.
+SYSTEM := full
+SYSTEM_SUFFIX := $(patsubst %,-%,$(filter-out full,$(SYSTEM)))
+KERNEL := $(BUILD)/perdure$(SYSTEM_SUFFIX).elf
+KERNEL_ISO := $(KERNEL:.elf=.iso)
+
 # `make V=1` shows whole commands, otherwise one short line each.
 ifeq ($(V),1)
 Q :=

@@ -6,22 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from abi_model import (DEVICE_KINDS, SERVICE_KINDS, SERVICE_SPAN_BYTES, AbiError, Device, Interface, Model, Service,
-                       Source, check_service_errors, read_interface)
+from abi_devices import check_devices, read_devices
+from abi_model import (SERVICE_KINDS, SERVICE_SPAN_BYTES, AbiError, Interface, Model, Service, Source,
+                       check_service_errors, read_interface)
+from abi_systems import check_priorities, read_systems
 
 INTEGER_FIELDS = ("number", "base", "priority", "quota_pages", "hang_limit_us")
 SIZE_FIELDS = ("ssr_bytes", "region_bytes", "outbox_pages")
-
-
-def _read_devices(source: Source, entries: list[dict[str, Any]], where: str) -> list[Device]:
-    devices = []
-    for entry in entries:
-        kind = source.require(entry, "kind", str, where)
-        if kind not in DEVICE_KINDS:
-            raise AbiError(where, f"device kind {kind!r} is unknown", f"use one of {DEVICE_KINDS}")
-        numbers = [source.require(entry, key, int, where) for key in ("first", "count", "slot")]
-        devices.append(Device(kind, *numbers))
-    return devices
 
 
 def _read_service(source: Source, name: str, table: dict[str, Any]) -> Service:
@@ -38,7 +29,7 @@ def _read_service(source: Source, name: str, table: dict[str, Any]) -> Service:
                    outbox_pages=table.get("outbox_pages", 0), hang_limit_us=table["hang_limit_us"],
                    priority=table["priority"], quota_pages=table["quota_pages"],
                    calls=source.require(table, "calls", list, where),
-                   devices=_read_devices(source, table.get("devices", []), where),
+                   devices=read_devices(source, name, table.get("devices", [])),
                    portal_slot=table.get("portal_slot", 0), for_programs=table.get("for_programs", False),
                    doc=source.require(table, "doc", str, where))
 
@@ -82,6 +73,9 @@ def _check_numbers(source: Source, services: list[Service], limits: dict[str, in
         where = source.where(header, r"^base\s*=")
         if service.base % SERVICE_SPAN_BYTES:
             raise AbiError(where, f"base {service.base:#x} is not a multiple of 16 MiB", "align it")
+        if not 0 < service.base <= limits["WINDOW_SSR"] - SERVICE_SPAN_BYTES:
+            raise AbiError(where, f"16 MiB from {service.base:#x} overlap the windows of every service, or page 0",
+                           f"use a base in {SERVICE_SPAN_BYTES:#x}..{limits['WINDOW_SSR'] - SERVICE_SPAN_BYTES:#x}")
         other = bases.setdefault(service.base, service)
         if other.image != service.image:
             raise AbiError(where, f"{service.name} and {other.name} are different images at {service.base:#x}",
@@ -128,6 +122,11 @@ def _check_sizes(source: Source, services: list[Service], interfaces: dict[str, 
         interface = interfaces.get(service.interface)
         if service.kind != "service":
             continue
+        needed = service.outbox_pages + 2 * -(-service.region_bytes // limits["PAGE_BYTES"])
+        if service.quota_pages < needed:
+            raise AbiError(source.where(header, r"^quota_pages\s*="),
+                           f"quota_pages = {service.quota_pages}, but outbox and service region alone take {needed}",
+                           "raise it by what is missing, and by what image and stack take")
         if interface is None:
             raise AbiError(source.where(header), f"there is no abi/{service.interface}.toml",
                            "write the service's interface, or name another with `interface = ...`")
@@ -171,4 +170,6 @@ def read_model(directory: Path) -> Model:
     _check_numbers(source, entries, limits)
     _check_portals(source, entries, limits)
     _check_sizes(source, entries, services, limits)
-    return Model(kernel, services, [errno], entries)
+    check_devices(source, entries, limits)
+    check_priorities(source, entries)
+    return Model(kernel, services, [errno], entries, read_systems(source, entries))

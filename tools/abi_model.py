@@ -146,11 +146,22 @@ class Service:
 
 
 @dataclass
+class System:
+    """One choice of the manifest's domains, to be built into a kernel image."""
+
+    name: str
+    services: list[str]
+    memory_mib: int
+    doc: str
+
+
+@dataclass
 class Model:
     kernel: Interface
     services: dict[str, Interface]
     others: list[Interface]
     manifest: list[Service]
+    systems: list[System]
 
 
 class Source:
@@ -172,6 +183,10 @@ class Source:
             if match is None:
                 break
             position = match.start()
+        return self.line_of(position)
+
+    def line_of(self, position: int) -> str:
+        """FILE:LINE of a place in the text."""
         return f"{self.path}:{self.text.count(chr(10), 0, position) + 1}"
 
     def require(self, table: dict[str, Any], key: str, kind: type, where: str) -> Any:

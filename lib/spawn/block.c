@@ -94,10 +94,27 @@ static uint64_t list_bytes(const char *const *list)
     return bytes;
 }
 
+/* The names of the services; one that is too long is cut. */
+static const struct startup_service *put_services(struct cursor *cursor, const struct spawn_request *request)
+{
+    uint64_t address = 0;
+    struct startup_service *place = reserve(cursor, request->service_count * sizeof *place, &address);
+
+    for (uint32_t index = 0; place && index < request->service_count; index++) {
+        const struct spawn_service *service = &request->services[index];
+
+        for (unsigned character = 0; character + 1 < sizeof place->name && service->name[character]; character++) {
+            place[index].name[character] = service->name[character];
+        }
+        place[index].slot = service->portal_slot;
+    }
+    return (const struct startup_service *)address;
+}
+
 uint64_t startup_bytes(const struct spawn_request *request)
 {
     uint64_t bytes = rounded(sizeof(struct startup_block)) + list_bytes(request->arguments) +
-                     list_bytes(request->environment);
+                     list_bytes(request->environment) + request->service_count * sizeof(struct startup_service);
 
     if (request->working_directory) {
         bytes += rounded(text_bytes(request->working_directory));
@@ -132,5 +149,7 @@ int startup_build(void *room, uint64_t room_bytes, uint64_t address, const struc
             block->streams[index].path = put_text(&cursor, request->streams[index].path);
         }
     }
+    block->service_count = request->service_count;
+    block->services = put_services(&cursor, request);
     return cursor.overflow ? -1 : 0;
 }

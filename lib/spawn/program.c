@@ -97,7 +97,8 @@ void program_capabilities(struct spawn_request *request, struct spawn_service se
         uint32_t slot = SLOT_SERVICES + number;
 
         if (manifest_services[number].for_programs && holds(slot, OBJECT_SERVICE, RIGHT_GRANT)) {
-            services[request->service_count++] = (struct spawn_service){slot, manifest_services[number].portal_slot};
+            services[request->service_count++] = (struct spawn_service){
+                manifest_services[number].name, slot, manifest_services[number].portal_slot};
             if (!supervisor) {
                 capabilities[request->capability_count++] = (struct spawn_capability){slot, slot, RIGHT_GRANT};
             }

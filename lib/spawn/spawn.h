@@ -31,6 +31,7 @@ struct spawn_image {
 
 /* A portal that the program gets: bound by the service in the caller's `service_slot`. */
 struct spawn_service {
+    const char *name; /* under which it finds the portal: at most 15 characters */
     uint32_t service_slot;
     uint32_t portal_slot;
 };

@@ -25,6 +25,12 @@ struct startup_stream {
     const char *path;        /* of STARTUP_FILE */
 };
 
+/* A service that the program is bound to: what perdure/names.h finds by its name. */
+struct startup_service {
+    char name[16]; /* as the manifest has it, padded with NUL */
+    uint64_t slot; /* of its portal */
+};
+
 struct startup_block {
     uint64_t magic;
     uint64_t argument_count;
@@ -35,6 +41,8 @@ struct startup_block {
     uint64_t parent_number;
     uint64_t creation_mask;    /* umask */
     struct startup_stream streams[3];
+    uint64_t service_count;
+    const struct startup_service *services; /* all there are for this program */
 };
 
 /* Arguments, environment, paths and pointers together, at most. */

@@ -72,13 +72,13 @@ def make_iso(directory: Path, options: str, payload_bytes: bytes | None) -> Path
     return image
 
 
-def start_options(directory: Path, way: str, options: str, payload_bytes: bytes | None) -> list[str]:
+def start_options(directory: Path, way: str, options: str, payload_bytes: bytes | None, kernel: Path = KERNEL) -> list[str]:
     """QEMU's options for `way`: pvh-microvm, pvh-pc, pvh-q35 or grub-pc."""
     loader, _, machine = way.partition("-")
     words = ["-M", MICROVM if machine == "microvm" else machine]
     if loader == "grub":
         return [*words, "-cdrom", str(make_iso(directory, options, payload_bytes)), "-boot", "d"]
-    words += ["-kernel", str(KERNEL), "-append", options]
+    words += ["-kernel", str(kernel), "-append", options]
     if payload_bytes is not None:
         (directory / "payload").write_bytes(payload_bytes)
         words += ["-initrd", str(directory / "payload")]
@@ -95,10 +95,12 @@ def wait_for_console(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def boot(directory: Path, emulator: str, way: str, payload_bytes: bytes | None, *, options: str = "epoch=1",
-         memory_mib: int = 128, extra: tuple[str, ...] = (), keys: bytes = b"", deadline_s: int = DEADLINE_S) -> Outcome:
+         memory_mib: int = 128, extra: tuple[str, ...] = (), keys: bytes = b"", deadline_s: int = DEADLINE_S,
+         kernel: Path = KERNEL) -> Outcome:
     """One machine, from power-on to its verdict."""
     log = directory / "log"
-    command = [*shlex.split(emulator), *start_options(directory, way, f"console=framed {options}", payload_bytes),
+    command = [*shlex.split(emulator),
+               *start_options(directory, way, f"console=framed {options}", payload_bytes, kernel),
                "-cpu", CPU, "-accel", "tcg,thread=single,tb-size=64", "-m", str(memory_mib), "-nodefaults",
                "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none",
                "-device", "isa-debug-exit,iobase=0xf4,iosize=1",

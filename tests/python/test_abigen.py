@@ -17,6 +17,7 @@ from abi_emit_c import interface_header, manifest_header  # noqa: E402
 from abi_emit_manual import manual  # noqa: E402
 from abi_manifest import read_model  # noqa: E402
 from abi_model import AbiError  # noqa: E402
+from abi_systems import check_servers  # noqa: E402
 
 
 @pytest.fixture
@@ -56,6 +57,74 @@ def test_a_cycle_of_calls_is_refused_with_its_path(source: Path) -> None:
 def test_a_service_that_calls_itself_is_refused(source: Path) -> None:
     replace(source / "manifest.toml", "calls = []", 'calls = ["rng"]', after="[service.rng]")
     assert "rng -> rng" in refusal(source)
+
+
+def test_a_call_of_what_is_no_service_is_refused_at_its_line(source: Path) -> None:
+    line = replace(source / "manifest.toml", 'calls = ["blk"]', 'calls = ["block"]', after="[service.fs]")
+    message = refusal(source)
+    assert f"manifest.toml:{line}" in message and "fs calls block, which is no service" in message
+
+
+@pytest.mark.parametrize("base", ["0x0", "0x70000000", "0x6f800000"])
+def test_a_base_where_something_else_is_mapped_is_refused(base: str, source: Path) -> None:
+    line = replace(source / "manifest.toml", "base = 0x06000000", f"base = {base}", after="[service.rng]")
+    message = refusal(source)
+    assert f"manifest.toml:{line}" in message and ("overlap" in message or "multiple of 16 MiB" in message)
+
+
+def test_a_quota_below_what_the_service_takes_at_once_is_refused(source: Path) -> None:
+    line = replace(source / "manifest.toml", "quota_pages = 8192", "quota_pages = 513", after="[service.fs]")
+    message = refusal(source)
+    assert f"manifest.toml:{line}" in message and "outbox and service region alone take 514" in message
+
+
+def test_a_service_as_high_as_the_monitor_is_refused(source: Path) -> None:
+    line = replace(source / "manifest.toml", "priority = 18", "priority = 30", after="[service.rng]")
+    assert f"manifest.toml:{line}" in refusal(source)
+
+
+def test_a_device_of_two_services_is_refused_at_the_second(source: Path) -> None:
+    line = replace(source / "manifest.toml", "first = 0xcf8", "first = 0x3ff", after="[service.blk]")
+    message = refusal(source)
+    assert f"manifest.toml:{line}" in message and "is console's already" in message
+
+
+@pytest.mark.parametrize(("old", "new", "reason"), [
+    ("slot = 17", "slot = 16", "has one already"), ("slot = 20", "slot = 17", "not for a device of kind irq"),
+    ("first = 4", "first = 24", "do not exist"), ('kind = "irq"', 'kind = "line"', "device kind 'line' is unknown")])
+def test_a_device_that_no_driver_could_use_is_refused(old: str, new: str, reason: str, source: Path) -> None:
+    line = replace(source / "manifest.toml", old, new, after="[service.console]")
+    message = refusal(source)
+    assert f"manifest.toml:{line}" in message and reason in message
+
+
+@pytest.mark.parametrize(("old", "new", "reason"), [
+    ('"rng"]', '"random"]', "lists random, which is no service"), ('"rng"]', '"rng", "rng"]', "lists rng twice"),
+    ('"monitor", ', "", 'has 0 domains of kind "monitor"'), ('"rng"]', '"fs"]', "fs calls blk, which the system minimal leaves"),
+    ("memory_mib = 20", "memory_mib = 18", "add up to 640 pages; 18 MiB less 16")])
+def test_a_system_that_cannot_run_is_refused(old: str, new: str, reason: str, source: Path) -> None:
+    line = replace(source / "manifest.toml", old, new, after="[system.minimal]")
+    message = refusal(source)
+    assert f"manifest.toml:{line}" in message and reason in message
+
+
+def test_a_manifest_without_the_full_system_is_refused(source: Path) -> None:
+    replace(source / "manifest.toml", "[system.full]", "[system.whole]")
+    assert "there is no [system.full]" in refusal(source)
+
+
+@pytest.mark.parametrize(("server", "old", "new", "reason"), [
+    ("fs", 'calls = ["blk"]', "calls = []", "fs uses the portal of blk"),
+    ("console", '    { kind = "irq", first = 4, count = 1, slot = 20 },\n', "", "console uses SLOT_IRQ"),
+    ("blk", '    { kind = "disk", first = 0, count = 1, slot = 24 },\n', "", "blk uses SLOT_DEVICE_MEMORY"),
+])
+def test_a_server_that_uses_what_it_is_not_given_is_refused(server: str, old: str, new: str, reason: str,
+                                                            source: Path) -> None:
+    check_servers(source / "manifest.toml", read_model(source).manifest, ROOT / "servers")
+    replace(source / "manifest.toml", old, new, after=f"[service.{server}]")
+    with pytest.raises(AbiError, match=reason) as caught:
+        check_servers(source / "manifest.toml", read_model(source).manifest, ROOT / "servers")
+    assert f"servers/{server}/" in str(caught.value) and "manifest.toml:" in str(caught.value)
 
 
 def test_two_services_with_one_number_are_refused_at_the_second(source: Path) -> None:

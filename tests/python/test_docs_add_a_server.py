@@ -35,7 +35,7 @@ def ignore(directory: str, names: list[str]) -> set[str]:
         return {".git", "tests"}
     if Path(directory) == ROOT / "build":
         return set(names) - {"fi", "include", "manifest.mk", "newlib", "obj", "programs", "servers", "setup.done",
-                             "sysroot", "system.bundle", "perdure.elf"}
+                             "servers.checked", "sysroot", "system.bundle", "system.list", "perdure.elf"}
     return set()
 
 

@@ -12,6 +12,8 @@
 static const char *const arguments[] = {"program", "", "two words", NULL};
 static const char *const environment[] = {"A=1", "LONG=0123456789abcdef0123456789abcdef", NULL};
 
+static const struct spawn_service services[] = {{"fs", 33, 5}, {"a-name-of-15-ch", 34, 6}, {"", 35, 7}};
+
 static struct spawn_request request = {
     .name = "program",
     .arguments = arguments,
@@ -21,6 +23,8 @@ static struct spawn_request request = {
     .process_number = 7,
     .parent_number = 1,
     .creation_mask = 022,
+    .services = services,
+    .service_count = 3,
 };
 
 /* What the program would read at `pointer`. */
@@ -33,6 +37,7 @@ START_TEST(program_finds_everything)
 {
     uint64_t bytes = startup_bytes(&request);
     struct startup_block *block = calloc(1, bytes);
+    const struct startup_service *named;
     char *const *list;
 
     ck_assert_int_eq(startup_build(block, bytes, THERE, &request), 0);
@@ -54,6 +59,12 @@ START_TEST(program_finds_everything)
     ck_assert_uint_eq(block->streams[1].flags, 0x601);
     ck_assert_str_eq(seen(block, block->streams[1].path), "/out");
     ck_assert_ptr_null(block->streams[0].path);
+    ck_assert_uint_eq(block->service_count, 3);
+    named = seen(block, block->services);
+    for (int index = 0; index < 3; index++) {
+        ck_assert_str_eq(named[index].name, services[index].name);
+        ck_assert_uint_eq(named[index].slot, services[index].portal_slot);
+    }
     free(block);
 }
 END_TEST

@@ -32,6 +32,9 @@ _Noreturn void init_fail(const char *what, const char *name, int64_t status);
 void init_check(int64_t status, const char *what, const char *name);
 
 /* ---- services.c ---- */
+/* Whether this system has the service: entry `system` of the bundle lists what was chosen from the manifest. */
+int service_present(uint32_t number);
+
 /* Make all services and the monitor, start the monitor, then the services in the manifest's order. */
 void services_start(void);
 

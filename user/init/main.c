@@ -82,6 +82,9 @@ _Noreturn void init_main(void)
     int status;
 
     services_start();
+    if (!service_present(SERVICE_NUMBER_FS)) {
+        machine_end(MACHINE_FINISHED, (uint64_t)session_run());
+    }
     bind_file_system();
     status = session_run();
     audit();

@@ -25,6 +25,35 @@ static uint32_t domain_slot(uint32_t number)
     return SLOT_SERVICE_DOMAINS + number;
 }
 
+int service_present(uint32_t number)
+{
+    static uint32_t present; /* bit n: the service with number n */
+    struct spawn_image list;
+    const char *line;
+
+    if (present) {
+        return present >> number & 1;
+    }
+    if (!program_find_system("system", &list)) {
+        init_fail("finding the list of services", "the system", PD_BAD_ARGUMENT);
+    }
+    for (line = list.mapped; line < (const char *)list.mapped + list.bytes; line++) {
+        const char *name = line;
+
+        while (*line != '\n') {
+            line++;
+        }
+        for (uint32_t index = 0; index < MANIFEST_SERVICES; index++) {
+            const char *known = manifest_services[index].name;
+
+            if (known && strlen(known) == (size_t)(line - name) && memcmp(known, name, strlen(known)) == 0) {
+                present |= 1u << index;
+            }
+        }
+    }
+    return present >> number & 1;
+}
+
 /* One segment of the image; its kind follows from its protection and from having bytes in the file. */
 static void add_segment(const struct manifest_service *service, const struct spawn_image *image,
                         const struct elf_segment *segment)
@@ -150,7 +179,7 @@ static void start_monitor(const struct manifest_service *monitor)
                "the notification", monitor->name);
     pd_delete(SLOT_SELF_DOMAIN, SLOT_SCRATCH);
     for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
-        if (manifest_services[number].kind == MANIFEST_SERVICE) {
+        if (manifest_services[number].kind == MANIFEST_SERVICE && service_present(number)) {
             init_check(pd_copy(SLOT_SELF_DOMAIN, service_slot(number), domain, service_slot(number),
                                RIGHT_USE | RIGHT_SUPERVISE, 0),
                        "supervision", manifest_services[number].name);
@@ -162,7 +191,7 @@ static void start_monitor(const struct manifest_service *monitor)
 void services_start(void)
 {
     for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
-        if (manifest_services[number].kind != MANIFEST_ROOT) {
+        if (manifest_services[number].kind != MANIFEST_ROOT && service_present(number)) {
             make(&manifest_services[number]);
         }
     }
@@ -174,7 +203,9 @@ void services_start(void)
     for (uint32_t index = 0; index < MANIFEST_START_ORDER; index++) {
         const struct manifest_service *service = &manifest_services[manifest_start_order[index]];
 
-        bind_calls(service);
-        init_check(pd_service_start(service_slot(service->number)), "starting", service->name);
+        if (service_present(service->number)) {
+            bind_calls(service);
+            init_check(pd_service_start(service_slot(service->number)), "starting", service->name);
+        }
     }
 }

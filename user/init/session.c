@@ -132,7 +132,7 @@ static uint32_t supervision(struct spawn_capability *capabilities)
     uint32_t count = 0;
 
     for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
-        if (manifest_services[number].kind != MANIFEST_ROOT) {
+        if (manifest_services[number].kind != MANIFEST_ROOT && service_present(number)) {
             capabilities[count++] = (struct spawn_capability){SLOT_SERVICES + number, SLOT_SERVICES + number,
                                                               RIGHT_USE | RIGHT_GRANT | RIGHT_SUPERVISE};
         }

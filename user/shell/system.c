@@ -44,10 +44,13 @@ static uint32_t slot_of(const struct manifest_service *service)
     return SLOT_SERVICES + service->number;
 }
 
-/* All but init: the services, and the monitor, which is one and which the kernel brings back. */
+/* All that this system has, but init: the services, and the monitor, which is one and which the kernel brings back. */
 static int is_supervised(const struct manifest_service *service)
 {
-    return service->kind != MANIFEST_ROOT;
+    uint64_t number;
+
+    return service->kind != MANIFEST_ROOT &&
+           pd_service_stats(slot_of(service), &number, &number, &number, &number) == PD_OK;
 }
 
 /* The service of this name, NULL if there is none. */
@@ -72,16 +75,11 @@ static int run_services(int count, char **words)
         uint64_t incarnation;
         uint64_t restarts;
         uint64_t bindings;
-        int64_t status;
 
         if (!is_supervised(service)) {
             continue;
         }
-        status = pd_service_stats(slot_of(service), &stage, &incarnation, &restarts, &bindings);
-        if (status != PD_OK) {
-            printf("%-10s %s\n", service->name, pd_status_text(status));
-            continue;
-        }
+        pd_service_stats(slot_of(service), &stage, &incarnation, &restarts, &bindings);
         printf("%-10s %-12s %11lu %9lu %8lu\n", service->name, stage_text(stage), incarnation, restarts, bindings);
     }
     return 0;
