@@ -40,11 +40,11 @@ _PLUGIN = "plugin.so"
 
 
 @lru_cache
-def tool_sha256() -> str:
-    """Of this tool's own code: who runs experiments and who asks for them must be the same."""
+def tool_sha256(tool: Path = Path(__file__).parent) -> str:
+    """Of this tool's own code, all of its packages: who runs experiments and who asks for them must be the same."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(tool.rglob("*.py")):
+        digest.update(path.relative_to(tool).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -25,14 +25,16 @@ from faultinject.system import BUILD, System
 from faultinject.workload import Workload, add_files, make_ext2, session_line
 
 DISK_MIB = 4
-FILE_SIZES = (0, 1, 700, 1024, 5000, 12288, 13000, 40000, 90001)
+FILE_SIZES = (0, 1, 700, 1024, 5000, 12288, 13000, 20000, 30001)
 
-#: Client: variant and number of operations.
-CLIENTS = {"alpha": ("writer", 60), "beta": ("renamer", 60), "gamma": ("directories", 60),
-           "delta": ("reader", 60), "epsilon": ("numbers", 30)}
+#: Client: variant, number of operations, and the seed that they are drawn from. Every experiment executes what is left of
+#: all this, so it is short. Seeds are chosen by what the file system executes for them (docs/campaigns.md): as many of its
+#: branches as 60 operations of each had reached with seeds that nobody chose.
+CLIENTS = {"alpha": ("writer", 26, 2668), "beta": ("renamer", 40, 2169), "gamma": ("directories", 26, 1334),
+           "delta": ("reader", 20, 3051), "epsilon": ("numbers", 10, 5)}
 
 #: Clients besides those, in campaigns against a service that they do not use.
-MORE_CLIENTS = {"timer": {"zeta": ("alarms", 160), "eta": ("alarms", 160)}}
+MORE_CLIENTS = {"timer": {"zeta": ("alarms", 160, 6), "eta": ("alarms", 160, 7)}}
 
 
 def reader_files() -> list[tuple[str, bytes]]:
@@ -63,8 +65,8 @@ def workload(disk: Path, services: tuple[str, ...]) -> Workload:
     for service, more in MORE_CLIENTS.items():
         if service in services or campaign.ALL in services:
             clients |= more
-    session = "".join(session_line("workload", [name, variant, "-n", str(operations), "-s", str(number + 1), "-y"])
-                      for number, (name, (variant, operations)) in enumerate(clients.items()))
+    session = "".join(session_line("workload", [name, variant, "-n", str(operations), "-s", str(seed), "-y"])
+                      for name, (variant, operations, seed) in clients.items())
     return Workload(f"{len(clients)} clients", session, {"workload": program}, disk)
 
 

@@ -277,16 +277,6 @@ uint64_t machine_effective_address(const struct instruction *instruction)
     return address;
 }
 
-void machine_skip_idle(void)
-{
-    while (qemu.all_cpu_threads_idle()) {
-        qemu.icount_start_warp_timer();
-        if (!qemu.qemu_clock_run_timers(CLOCK_VIRTUAL_NS)) {
-            return;
-        }
-    }
-}
-
 void machine_output_path(unsigned output, const char *path)
 {
     outputs[output].path = path;

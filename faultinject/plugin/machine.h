@@ -52,9 +52,6 @@ uint64_t machine_memory_bytes(void);
 /* Effective address of the memory operand of an instruction that is about to be executed. */
 uint64_t machine_effective_address(const struct instruction *instruction);
 
-/* Runs the idle machine on to its next event, here and now: a forked child has no main loop to do it. */
-void machine_skip_idle(void);
-
 /* Captured outputs: the kernel's log, the console, the second console. */
 enum { OUTPUT_LOG, OUTPUT_CONSOLE, OUTPUT_ERROR, OUTPUT_COUNT };
 

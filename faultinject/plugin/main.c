@@ -5,6 +5,7 @@
  */
 #include "disk.h"
 #include "experiment.h"
+#include "idle.h"
 #include "kernel.h"
 #include "observe.h"
 #include "plan.h"
@@ -203,7 +204,9 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t plugin_i
                 options.mode ? options.mode : "(none)");
         return 1;
     }
-    if (options.quick && quick_checksums() && options.results) {
+    if (!options.quick) {
+        idle_execute_loops();
+    } else if (quick_checksums() && options.results) {
         results_feature(FEATURE_QUICK_CHECKSUMS);
     }
     stops_install(plugin_id, handlers, &options.addresses);

@@ -66,6 +66,7 @@ typedef void vcpu_work(struct CPUState *cpu, void *argument);
     F(void, timer_mod_ns, (void *, int64_t))                                                                 \
     F(void, timer_del, (void *))                                                                             \
     F(int64_t, qemu_clock_get_ns, (int))                                                                     \
+    F(int64_t, qemu_clock_deadline_ns_all, (int, int))                                                       \
     F(bool, qemu_clock_run_timers, (int))                                                                    \
     F(int64_t, icount_get_raw, (void))                                                                       \
     F(void, icount_start_warp_timer, (void))                                                                 \

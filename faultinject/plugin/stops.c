@@ -6,6 +6,7 @@
  */
 #include "stops.h"
 
+#include "idle.h"
 #include "results.h"
 #include "service.h"
 
@@ -125,20 +126,6 @@ static void block_begins(unsigned cpu_index, void *argument)
     qemu.cpu_loop_exit_restore(machine_cpu, (uintptr_t)__builtin_return_address(0));
 }
 
-static void skip_idle_work(struct CPUState *cpu, void *argument)
-{
-    (void)cpu;
-    (void)argument;
-    machine_skip_idle();
-}
-
-/* HLT is about to execute; the work runs after it. */
-static void halt_begins(unsigned cpu_index, void *argument)
-{
-    (void)cpu_index;
-    qemu.async_run_on_cpu(machine_cpu, skip_idle_work, argument);
-}
-
 static void kernel_exit_work(struct CPUState *cpu, void *argument)
 {
     void (*handler)(void) = kernel_exit_handler;
@@ -233,9 +220,6 @@ static void instrument_instruction(struct qemu_plugin_insn *instruction)
     size_t length_bytes = qemu_instruction_bytes(instruction, bytes, sizeof(bytes));
     uint64_t *counter = NULL;
 
-    if (handlers->skips_idle && length_bytes == 1 && bytes[0] == 0xf4) {
-        qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, halt_begins, CALLBACK_NO_REGISTERS, NULL);
-    }
     if (handlers->follows_kernel_exits && is_kernel_exit(bytes, length_bytes)) {
         qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, kernel_exit_begins, CALLBACK_NO_REGISTERS, NULL);
     }
@@ -280,6 +264,9 @@ static void block_translated(uint64_t plugin_id, struct qemu_plugin_tb *block)
     for (size_t i = 0; i < instructions; i++) {
         check_hook_first(qemu.qemu_plugin_insn_vaddr(qemu.qemu_plugin_tb_get_insn(block, i)), i);
         instrument_instruction(qemu.qemu_plugin_tb_get_insn(block, i));
+    }
+    if (handlers->skips_idle) {
+        idle_translated(block);
     }
 }
 

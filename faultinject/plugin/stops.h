@@ -28,7 +28,7 @@ struct stop_handlers {
      */
     bool (*service_block)(int service, unsigned instructions);
     void (*entered)(int service);
-    /* Skip idle time here instead of in QEMU's main loop. */
+    /* Skip idle time here (idle.h) instead of in QEMU's main loop. */
     bool skips_idle;
     /* stops_await_kernel_exit() is used. */
     bool follows_kernel_exits;

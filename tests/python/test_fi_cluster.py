@@ -172,6 +172,18 @@ def test_a_worker_that_is_not_alike_refuses(parcel: remote.Parcel, change: dict[
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_hash_of_the_tool_covers_the_code_of_all_its_packages(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "code.py").write_text("A = 1\n")
+    before = remote.tool_sha256(tmp_path)
+    (tmp_path / "models" / "code.py").write_text("A = 2\n")
+    remote.tool_sha256.cache_clear()
+    assert remote.tool_sha256(tmp_path) != before
+    (tmp_path / "models" / "code.py").rename(tmp_path / "models" / "other.py")
+    remote.tool_sha256.cache_clear()
+    assert remote.tool_sha256(tmp_path) != before
+
+
 def test_a_worker_with_another_qemu_refuses(parcel: remote.Parcel) -> None:
     with pytest.raises(SetupError, match="was run by QEMU 1.2.3, this is"):
         remote.Bench(replace(parcel, facts={**parcel.facts, "qemu": "1.2.3"}))

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from faultinject import campaign, standard
-from faultinject.golden import Workbench
+from faultinject import campaign, engine, standard
+from faultinject.golden import Golden, Workbench, run_golden
 from faultinject.machine import Qemu, run_to_end
+from faultinject.models import Change
+from faultinject.plan import Fault
 from faultinject.records import Experiment, Feature, Results, Stretch, read_timeline
 from faultinject.system import System
 
@@ -20,6 +22,31 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     standard.make_disk(directory / "disk.img")
     return campaign.prepare(System.perdure(), Qemu.find(), standard.workload(directory / "disk.img", ("fs",)),
                             directory, 64)
+
+
+@pytest.fixture(scope="module")
+def golden(bench: Workbench) -> Golden:
+    return run_golden(bench, "fs")
+
+
+def moments(bench: Workbench, golden: Golden, count: int) -> list[int]:
+    """Times at which fs executes, spread over its execution."""
+    execution = campaign.targets(bench.system, golden, ["fs"])["fs"]
+    return [execution.locate((2 * i + 1) * execution.instructions // (2 * count))[0] for i in range(count)]
+
+
+def alone(bench: Workbench, golden: Golden, time_ns: int, change: Change, *options: str) -> Experiment:
+    """One experiment in a fresh QEMU with these options of the plugin."""
+    plan, results = bench.directory / "plan", bench.directory / "alone"
+    fault = Fault(0, "", "", "fs", 0, time_ns, change)
+    plan.write_text(fault.line())
+    run_to_end(bench.machine("alone", ["mode=single", f"plan={plan}", f"results={results}",
+                                       f"limit_ns={golden.limit_ns}", "wall_ms=300000", *options]), 600, "the experiment")
+    opened = Results(results)
+    try:
+        return opened.experiment(0)
+    finally:
+        opened.close()
 
 
 def golden_run(bench: Workbench, *options: str) -> tuple[Feature, Experiment, list[Stretch], tuple[bytes, ...]]:
@@ -37,3 +64,12 @@ def test_checksums_computed_by_the_host_are_those_of_the_emulator(bench: Workben
     assert Feature.QUICK_CHECKSUMS not in slow[0]
     assert Feature.QUICK_CHECKSUMS in quick[0]
     assert slow[1:] == quick[1:]
+
+
+@pytest.mark.parametrize("change", [Change("hang", 0, 0), Change("delay", 7_000_000, 0)])
+def test_an_empty_loop_that_is_skipped_ends_as_if_it_had_been_executed(bench: Workbench, golden: Golden,
+                                                                       change: Change) -> None:
+    for time_ns in moments(bench, golden, 2):
+        executed = alone(bench, golden, time_ns, change, "quick=0")
+        assert alone(bench, golden, time_ns, change) == executed
+        assert executed.ended_at_ns >= golden.experiment.ended_at_ns + 7_000_000

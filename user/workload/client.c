@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What all variants share. The digest is FNV-1a, 64 bits. Rule: the first errors are described, all are counted. */
+/*
+ * What all variants share. The digest is FNV-1a with words of 64 bits in the place of bytes, and the upper half of each
+ * product folded into the lower, which the multiplication alone never reaches. Rule: the first errors are described, all
+ * are counted; computing is short, because a campaign runs it in every experiment.
+ */
 #include "user/workload/client.h"
 
 #include <errno.h>
@@ -25,13 +29,26 @@ uint64_t client_random(struct client *client, uint64_t limit)
     return next(&client->random) % limit;
 }
 
+static uint64_t fold(uint64_t digest, uint64_t word)
+{
+    digest = (digest ^ word) * FNV_PRIME;
+    return digest ^ digest >> 32;
+}
+
 void client_data(struct client *client, const void *data, size_t bytes)
 {
     const uint8_t *from = data;
     uint64_t digest = client->digest;
+    uint64_t word = 0;
 
-    for (size_t index = 0; index < bytes; index++) {
-        digest = (digest ^ from[index]) * FNV_PRIME;
+    for (; bytes >= sizeof word; bytes -= sizeof word, from += sizeof word) {
+        memcpy(&word, from, sizeof word);
+        digest = fold(digest, word);
+    }
+    if (bytes) {
+        word = 0;
+        memcpy(&word, from, bytes);
+        digest = fold(digest, word ^ (uint64_t)bytes << 56);
     }
     client->digest = digest;
 }
@@ -83,32 +100,60 @@ void client_path(const struct client *client, char *path, size_t path_bytes, con
 
 void client_fill(uint8_t *buffer, size_t bytes, uint64_t tag)
 {
-    while (bytes) {
-        uint64_t word = next(&tag);
-        size_t part = bytes < sizeof word ? bytes : sizeof word;
+    uint64_t word = next(&tag);
 
-        memcpy(buffer, &word, part);
-        buffer += part;
-        bytes -= part;
+    for (; bytes >= sizeof word; bytes -= sizeof word, buffer += sizeof word) {
+        memcpy(buffer, &word, sizeof word);
+        word += 0x9e3779b97f4a7c15u;
     }
+    memcpy(buffer, &word, bytes);
 }
 
-uint32_t client_crc32(uint32_t crc, const void *data, size_t bytes)
-{
-    static uint32_t table[256];
-    const uint8_t *from = data;
+#define CRC_TABLES 8
 
-    for (uint32_t entry = 0; !table[255] && entry < 256; entry++) {
-        uint32_t value = entry;
+/* Table n: what a byte makes of the remainder n bytes later. */
+static uint32_t crc_table[CRC_TABLES][256];
+
+static void crc_prepare(void)
+{
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t value = byte;
 
         for (int bit = 0; bit < 8; bit++) {
             value = value >> 1 ^ (value & 1 ? 0xedb88320u : 0);
         }
-        table[entry] = value;
+        crc_table[0][byte] = value;
+    }
+    for (unsigned table = 1; table < CRC_TABLES; table++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            uint32_t before = crc_table[table - 1][byte];
+
+            crc_table[table][byte] = before >> 8 ^ crc_table[0][before & 0xff];
+        }
+    }
+}
+
+/* Eight bytes at a time: M. Kounavis, F. Berry: A systematic approach to building high performance software-based CRC
+ * generators, ISCC 2005. */
+uint32_t client_crc32(uint32_t crc, const void *data, size_t bytes)
+{
+    const uint8_t *from = data;
+
+    if (!crc_table[0][1]) {
+        crc_prepare();
     }
     crc = ~crc;
-    for (size_t index = 0; index < bytes; index++) {
-        crc = crc >> 8 ^ table[(crc ^ from[index]) & 0xff];
+    for (; bytes >= 8; bytes -= 8, from += 8) {
+        uint64_t word;
+
+        memcpy(&word, from, sizeof word);
+        word ^= crc;
+        crc = crc_table[7][word & 0xff] ^ crc_table[6][word >> 8 & 0xff] ^ crc_table[5][word >> 16 & 0xff] ^
+              crc_table[4][word >> 24 & 0xff] ^ crc_table[3][word >> 32 & 0xff] ^ crc_table[2][word >> 40 & 0xff] ^
+              crc_table[1][word >> 48 & 0xff] ^ crc_table[0][word >> 56];
+    }
+    for (; bytes > 0; bytes--, from++) {
+        crc = crc >> 8 ^ crc_table[0][(crc ^ *from) & 0xff];
     }
     return ~crc;
 }
