@@ -157,6 +157,36 @@ def interface_header(interface: Interface, is_kernel: bool) -> str:
     return "\n".join(lines)
 
 
+OPERATION_STRUCTURE = """\
+/* One operation of a kernel object, as data: for who tries them all. */
+struct kernel_operation {
+    const char *name;
+    uint8_t object; /* OBJECT_*; OBJECT_NONE: any */
+    uint8_t number;
+    uint8_t words;
+    uint8_t rights;  /* RIGHT_* mask that it needs */
+    uint32_t errors; /* bit n: it may answer -n, besides what its rights and a dead object lead to */
+};
+"""
+
+
+def operations_header(model: Model) -> str:
+    """The whole text of operations.h."""
+    statuses = {constant.name.removeprefix("PD_"): constant.value for group in model.kernel.groups
+                for constant in group.constants if constant.name.startswith("PD_")}
+    operations = model.kernel.operations
+    lines = _prologue("operations", "The operations of all kernel objects.", "kernel.toml", ["kernel"])
+    lines += ["#ifndef __ASSEMBLER__", "#include <stdint.h>", "", OPERATION_STRUCTURE, f"#define KERNEL_OPERATIONS {len(operations)}",
+              "static const struct kernel_operation kernel_operations[KERNEL_OPERATIONS] __attribute__((unused)) = {"]
+    for operation in operations:
+        kind = "OBJECT_NONE" if operation.owner == "OBJECT" else f"OBJECT_{operation.owner}"
+        rights = " | ".join(f"RIGHT_{right}" for right in operation.rights) or "0"
+        errors = sum(1 << -statuses[error] for error in operation.errors)
+        lines.append(f'    {{"{operation.symbol}", {kind}, {operation.symbol}, {len(operation.words)}, {rights}, {errors:#x}}},')
+    lines += ["};", "#endif /* __ASSEMBLER__ */", "#endif", ""]
+    return "\n".join(lines)
+
+
 MANIFEST_STRUCTURES = """\
 /* One device of a service. */
 struct manifest_device {

@@ -53,6 +53,7 @@ def main() -> int:
     _write(headers / "kernel.h", abi_emit_c.interface_header(model.kernel, True))
     for interface in list(model.services.values()) + model.others:
         _write(headers / f"{interface.header}.h", abi_emit_c.interface_header(interface, False))
+    _write(headers / "operations.h", abi_emit_c.operations_header(model))
     _write(headers / "manifest.h", abi_emit_c.manifest_header(model))
     if arguments.make:
         _write(arguments.make, _make_variables(model))
