@@ -36,6 +36,8 @@ def cli() -> None:
 @click.option("--crash", metavar="SERVICE[,...][:EVERY]", help="Kill these services again and again, each on average every "
               "EVERY instructions that it executes outside recovery (default 200000); all: every service there is.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the points of --crash.")
+@click.option("--cut", type=click.IntRange(1), metavar="N", help="Cut the machine's power after N instructions since "
+              "power-on (nanoseconds of its own time, in which it also waits).")
 @click.option("--json", "json_path", type=image_option, metavar="FILE", help="Write crashes, recoveries and their "
               "times there.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="End the machine after so "
@@ -44,7 +46,7 @@ def cli() -> None:
 @click.option("--epoch", type=int, metavar="SECONDS", help="The machine's clock at power-on; default: now.")
 @click.argument("program", type=image_option)
 @click.argument("arguments", nargs=-1, metavar="[ARG]...", type=click.UNPROCESSED)
-def run(disk: Path | None, mem: int | None, crash: str | None, seed: int, json_path: Path | None,
+def run(disk: Path | None, mem: int | None, crash: str | None, seed: int, cut: int | None, json_path: Path | None,
         timeout: float | None, env: tuple[str, ...], epoch: int | None, program: Path,
         arguments: tuple[str, ...]) -> None:
     """Run PROGRAM, an ELF file made by `perdure cc`, with stdin, stdout and stderr passed through.
@@ -53,6 +55,7 @@ def run(disk: Path | None, mem: int | None, crash: str | None, seed: int, json_p
     Exit status: the program's, or
       120  kernel failure: the kernel panicked or the machine died without a verdict
       121  service lost: a service could not be brought back
+      122  the power was cut (--cut)
       124  time-out
       125  the run could not be set up
       127  the program could not be started (a program that dies of a fault: 128 + signal, as in a shell)
@@ -64,7 +67,7 @@ def run(disk: Path | None, mem: int | None, crash: str | None, seed: int, json_p
     if any(not separator or not name for name, separator, _ in pairs):
         raise click.UsageError("--env takes NAME=VALUE")
     request = runner.Request(program, list(arguments), disk, mem, runner.CrashPlan.parse(crash) if crash else None,
-                             seed, timeout, epoch, {name: value for name, _, value in pairs}, json_path is not None)
+                             cut, seed, timeout, epoch, {name: value for name, _, value in pairs}, json_path is not None)
     result = runner.run(request)
     if json_path:
         runner.write_json(json_path, result)

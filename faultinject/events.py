@@ -52,6 +52,8 @@ class Events:
     #: In mode count: one for each of `recoveries`.
     recovery_counts: list[RecoveryCounts] = field(default_factory=list)
     verdict: tuple[int, int, int] | None = None
+    #: Virtual time at which the power was cut.
+    cut_ns: int | None = None
     #: Hash of the disk at the verdict, by which its image is named.
     disk: str | None = None
 
@@ -84,6 +86,8 @@ class Events:
         numbers = [int(word, 0) for word in rest.split()]
         if kind == "recovery_counts":
             self.recovery_counts.append(RecoveryCounts(*numbers))
+        elif kind == "cut":
+            self.cut_ns = numbers[0]
         elif kind == "mark":
             self.marks.append(Mark(*numbers))
         elif kind == "verdict":

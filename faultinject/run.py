@@ -27,6 +27,7 @@ from tools import bundle
 #: Exit statuses that are not the program's.
 STATUS_KERNEL_FAILURE = 120
 STATUS_SERVICE_LOST = 121
+STATUS_CUT = 122
 STATUS_TIMEOUT = 124
 STATUS_SETUP = 125
 
@@ -75,6 +76,7 @@ class Request:
     disk: Path | None = None
     memory_mib: int | None = None
     crash: CrashPlan | None = None
+    cut_ns: int | None = None
     seed: int = 1
     timeout_s: float | None = None
     epoch_s: int | None = None
@@ -173,9 +175,11 @@ def _payload(request: Request) -> bytes:
 
 
 def _plugin_options(request: Request, system: System, events: Path) -> list[str]:
-    if not request.crash and not request.observe:
+    if not request.crash and not request.observe and request.cut_ns is None:
         return []
     options = ["mode=crash", f"events={events}"]
+    if request.cut_ns is not None:
+        options.append(f"cut_ns={request.cut_ns}")
     if request.crash:
         options += [f"target={'+'.join(request.crash.victims(system))}", f"every={request.crash.every}",
                     f"seed={request.seed}"]
@@ -213,8 +217,8 @@ def run(request: Request, system: System | None = None, qemu: Qemu | None = None
             stop(process)
             if request.disk:
                 write_back(log.text(), memory, request.disk)
-        result = _judge(log.text(), in_time, request, complaint.text().strip())
-        result.events = Events.parse(events.text())
+        report = Events.parse(events.text())
+        result = _judge(log.text(), in_time, request, complaint.text().strip(), report)
     finally:
         link.close()
         for file in files[1:]:
@@ -223,13 +227,13 @@ def run(request: Request, system: System | None = None, qemu: Qemu | None = None
     return result
 
 
-def _judge(log: str, in_time: bool, request: Request, complaint: str) -> Result:
+def _judge(log: str, in_time: bool, request: Request, complaint: str, events: Events) -> Result:
     """Status and reason from the machine's last words."""
     found = _VERDICT.findall(log)
     last = "\n".join(log.strip().splitlines()[-6:])
 
     def result(status: int, reason: str, program: int | None = None) -> Result:
-        return Result(status, program, reason, log, Events(), 0.0)
+        return Result(status, program, reason, log, events, 0.0)
 
     if found:
         code, detail = (int(word) for word in found[-1])
@@ -238,6 +242,8 @@ def _judge(log: str, in_time: bool, request: Request, complaint: str) -> Result:
         if code == 2:
             return result(STATUS_SERVICE_LOST, f"service lost\n{last}")
         return result(STATUS_KERNEL_FAILURE, f"kernel failure\n{last}")
+    if events.cut_ns is not None:
+        return result(STATUS_CUT, f"power cut after {events.cut_ns} instructions")
     if not in_time:
         return result(STATUS_TIMEOUT, f"time-out after {request.timeout_s:g} s")
     if not log:

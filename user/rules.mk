@@ -28,4 +28,4 @@ $(BUILD)/obj/program/user/%.o: user/%.c $(PROGRAM_CC) $(SYSROOT_FILES)
 SHIPPED_PROGRAMS := $(foreach name,$(filter shell bench sha256 recovery,$(PROGRAM_NAMES)),$(BUILD)/programs/$(name))
 PROGRAMS := $(PROGRAM_NAMES:%=$(BUILD)/programs/%)
 ALL_TARGETS += $(PROGRAMS)
-include user/foreign.mk
+include user/foreign/rules.mk

@@ -4,6 +4,8 @@
  * instructions of each service in normal operation (its starts and recoveries do not count and are not hit): every
  * instruction is as likely to be hit as any other, and a request of any length gets through now and then. A kill is
  * what a stray jump does: execution goes on at an address, drawn anew each time, where nothing is mapped.
+ *
+ * A power cut ends the machine at a given point of virtual time, in the midst of whatever it does.
  */
 #include "observe.h"
 #include "results.h"
@@ -12,6 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STRAY_BASE 0x500000000000ull
 #define STRAY_MASK 0x0fffffffffc0ull
@@ -31,6 +34,9 @@ static uint64_t kill_timer[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
 static int timed = SERVICE_NONE; /* whose kill the timer is set for */
 static unsigned block_offset;    /* instructions from the block's start to the kill */
 
+static int64_t cut_ns; /* 0: never */
+static uint64_t cut_timer[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
+
 /* splitmix64 */
 static uint64_t random_next(struct victim *victim)
 {
@@ -48,10 +54,11 @@ static void draw_next_kill(struct victim *victim)
     victim->next_kill = victim->executed + 1 + (uint64_t)(-log(share) * (double)every_instructions);
 }
 
-bool crash_configure(const char *events_path, const char *names, uint64_t every, uint64_t seed)
+bool crash_configure(const char *events_path, const char *names, uint64_t every, uint64_t seed, int64_t cut)
 {
     uint64_t state = seed;
 
+    cut_ns = cut;
     every_instructions = every ? every : 1;
     while (names && *names) {
         char name[sizeof(((struct service_view *)0)->name)] = "";
@@ -158,9 +165,26 @@ static void crash_entered(int service)
     }
 }
 
+static void cut_work(struct CPUState *cpu, void *argument)
+{
+    (void)cpu;
+    (void)argument;
+    events_write("cut %ld\n", machine_time());
+    _exit(0);
+}
+
+static void cut_due(void *argument)
+{
+    qemu.async_run_on_cpu(machine_cpu, cut_work, argument);
+}
+
 static void crash_begin(void)
 {
     qemu.timer_init_full(kill_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, kill_due, NULL);
+    if (cut_ns > 0) {
+        qemu.timer_init_full(cut_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, cut_due, NULL);
+        qemu.timer_mod_ns(cut_timer, cut_ns);
+    }
 }
 
 const struct stop_handlers crash_handlers = {

@@ -31,6 +31,7 @@ static struct {
     uint64_t seed;
     uint64_t jobs;
     uint64_t limit_ns;
+    uint64_t cut_ns;
     uint64_t wall_ms;
     uint64_t warm;
     uint64_t system_call;
@@ -66,6 +67,7 @@ static bool option_number(const char *key, const char *value)
                    {"seed", &options.seed},
                    {"jobs", &options.jobs},
                    {"limit_ns", &options.limit_ns},
+                   {"cut_ns", &options.cut_ns},
                    {"wall_ms", &options.wall_ms},
                    {"warm", &options.warm},
                    {"quick", &options.quick},
@@ -173,7 +175,9 @@ static const struct stop_handlers *mode_start(void)
         return start_experiments(true) ? &experiment_handlers : NULL;
     }
     if (strcmp(mode, "crash") == 0) {
-        return crash_configure(options.events, options.target, options.every, options.seed) ? &crash_handlers : NULL;
+        return crash_configure(options.events, options.target, options.every, options.seed, (int64_t)options.cut_ns)
+                   ? &crash_handlers
+                   : NULL;
     }
     if (strcmp(mode, "count") == 0) {
         return count_configure(options.events) ? &count_handlers : NULL;

@@ -3,7 +3,7 @@
  * Modes that run the machine once, without experiments:
  *   golden  when each service executes (the timeline from which faults are sampled), the outcome, recoveries, the disk
  *   trace   which instructions of the services are executed, one by one, and what they read and replace
- *   crash   kills a service again and again, and reports crashes and recoveries
+ *   crash   kills services again and again, reports crashes and recoveries; cuts the power at a given instruction
  *   count   privileged operations between the marks that a benchmark sets
  *   debug   one experiment, stopped for a debugger where its fault is due
  * Each reports to files named by options; crash, count and debug write a line an event, at once, so that a run which ends
@@ -51,8 +51,11 @@ extern const struct stop_handlers trace_handlers;
 bool trace_configure(const char *path);
 
 extern const struct stop_handlers crash_handlers;
-/* `names`: services, with + between them; NULL: nothing is killed. `every`: mean distance in instructions, at least 1. */
-bool crash_configure(const char *events_path, const char *names, uint64_t every, uint64_t seed);
+/*
+ * `names`: services, with + between them; NULL: nothing is killed. `every`: mean distance in instructions, at least 1.
+ * `cut`: virtual time at which the machine loses its power, 0 for never.
+ */
+bool crash_configure(const char *events_path, const char *names, uint64_t every, uint64_t seed, int64_t cut);
 
 extern const struct stop_handlers count_handlers;
 bool count_configure(const char *events_path);

@@ -10,7 +10,9 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,14 +41,23 @@ def perdure(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
     return Outcome(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
+#: For `crash`: every service and the monitor, each on average every 100,000 of its own instructions.
+EVERY_SERVICE = "all:100000"
+
+
 def run(program: str | Path, *arguments: str, disk: Path | None = None, crash: str | None = None, seed: int = 1,
-        stdin: bytes = b"", environment: dict[str, str] | None = None) -> Outcome:
+        stdin: bytes = b"", environment: dict[str, str] | None = None, cut: int | None = None,
+        report: Path | None = None) -> Outcome:
     """`./perdure run` of a program: a path, or a name in build/programs."""
     options: list[str | Path] = ["--timeout", str(DEADLINE_S - 20), "--epoch", "1735689600", "--seed", str(seed)]
     if disk:
         options += ["--disk", disk]
     if crash:
         options += ["--crash", crash]
+    if cut:
+        options += ["--cut", str(cut)]
+    if report:
+        options += ["--json", report]
     for name, value in (environment or {}).items():
         options += ["--env", f"{name}={value}"]
     path = program if isinstance(program, Path) else BUILD / "programs" / program
@@ -74,16 +85,38 @@ def host_environment() -> dict[str, str]:
     return {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin"}
 
 
-@pytest.fixture(scope="session")
-def foreign() -> Path:
-    """build/programs, with the programs of others in it; skipped where their sources cannot be fetched."""
+def read_from(disk: Path, path: str, scratch: Path) -> bytes:
+    """A file of an ext2 image; empty if it is not there."""
+    target = scratch / "read"
+    target.write_bytes(b"")
+    subprocess.run(["debugfs", "-R", f"dump {path} {target}", str(disk)], check=True, capture_output=True, timeout=60,
+                   env=host_environment())
+    return target.read_bytes()
+
+
+@cache
+def _build_foreign(recipe: str) -> str:
+    """Build the programs of user/foreign/RECIPE.sh; why their source cannot be had, or nothing."""
     with (BUILD / "foreign.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(["make", "foreign"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+        done = subprocess.run(["make", f"foreign-{recipe}"], cwd=ROOT, capture_output=True, text=True, check=False,
+                              timeout=900)
     if done.returncode != 0 and "cannot be fetched" in done.stderr:
-        pytest.skip("the sources cannot be fetched: " + done.stderr.strip().splitlines()[-1])
+        return done.stderr.strip().splitlines()[-1]
     assert done.returncode == 0, done.stdout + done.stderr
-    return BUILD / "programs"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def foreign() -> Callable[[str], Path]:
+    """Builds the programs of one recipe of user/foreign and gives build/programs, where they are; the test is skipped where
+    their source cannot be fetched."""
+    def build(recipe: str) -> Path:
+        problem = _build_foreign(recipe)
+        if problem:
+            pytest.skip("the sources cannot be fetched: " + problem)
+        return BUILD / "programs"
+    return build
 
 
 @pytest.fixture(scope="session")
