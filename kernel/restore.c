@@ -57,7 +57,8 @@ static void fill_page(const struct segment *segment, uint32_t page)
     words_zero(live + ((bytes + 7) & ~7u), (PAGE_BYTES - ((bytes + 7) & ~7u)) / 8);
 }
 
-/* Fill up to FILL_STEP_PAGES more pages of the segment that is being added and show them to the service. */
+/* Fill up to FILL_STEP_PAGES more pages of the segment that is being added and show them to the service: from its start on
+ * all its memory is resident, scratch too, so that it needs none when there is none left. */
 static int64_t segment_fill_step(struct service *service, struct segment *segment)
 {
     for (uint32_t budget = FILL_STEP_PAGES; service->filled_pages < segment->pages; service->filled_pages++) {
@@ -68,7 +69,8 @@ static int64_t segment_fill_step(struct service *service, struct segment *segmen
             return PD_AGAIN;
         if (!memory_populate(segment->memory, page))
             return PD_NO_QUOTA;
-        fill_page(segment, page);
+        if (segment->kind != SEGMENT_SCRATCH) /* which is never restored; its frames came zeroed */
+            fill_page(segment, page);
         if (segment->sums)
             segment->sums[page] = checksum(live_page(segment, page), PAGE_BYTES);
         status = domain_resolve(service->domain, segment->address + (uint64_t)page * PAGE_BYTES, RIGHT_USE);
@@ -84,7 +86,7 @@ static int64_t segment_begin(struct service *service, struct segment *segment, c
     int64_t status;
 
     *segment = *wanted;
-    service->filled_pages = wanted->kind == SEGMENT_SCRATCH ? wanted->pages : 0;
+    service->filled_pages = 0;
     segment->memory = memory_create(service->domain, wanted->pages);
     if (!segment->memory)
         return PD_NO_QUOTA;

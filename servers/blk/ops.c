@@ -27,6 +27,15 @@ static int64_t check_transfer(const struct request *request, uint32_t lent_flags
     return 0;
 }
 
+/* `result` is that of the driver: a transfer that it says is done must be the one that was asked for. */
+static int64_t confirm(const struct request *request, int64_t result)
+{
+    if (result == 0 && (block_service.moved.first != request->words[0] || block_service.moved.count != request->words[1])) {
+        server_panic(BLK_PANIC_TRANSFER);
+    }
+    return result;
+}
+
 static int64_t read_sectors(const struct request *request)
 {
     int64_t result = check_transfer(request, REQUEST_LENT_OUT);
@@ -34,7 +43,9 @@ static int64_t read_sectors(const struct request *request)
     if (result < 0) {
         return result;
     }
-    return block_service.driver->read(request->words[0], (uint32_t)request->words[1], server_lent());
+    block_service.moved.count = 0;
+    result = block_service.driver->read(request->words[0], (uint32_t)request->words[1], server_lent());
+    return confirm(request, result);
 }
 
 static int64_t write_sectors(const struct request *request)
@@ -47,7 +58,9 @@ static int64_t write_sectors(const struct request *request)
     if (block_service.disk.read_only) {
         return -PE_ROFS;
     }
-    return block_service.driver->write(request->words[0], (uint32_t)request->words[1], server_lent());
+    block_service.moved.count = 0;
+    result = block_service.driver->write(request->words[0], (uint32_t)request->words[1], server_lent());
+    return confirm(request, result);
 }
 
 static int64_t info(struct request *request)

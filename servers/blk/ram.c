@@ -5,6 +5,7 @@
  * Rule: the image is the disk. It belongs to no incarnation, so nothing that was written is lost when this
  * server dies.
  */
+#include "copy.h"
 #include "driver.h"
 #include "servers/common/server.h"
 
@@ -41,13 +42,13 @@ static uint8_t *sector_address(uint64_t sector)
 
 static int64_t ram_read(uint64_t first_sector, uint32_t count, void *memory)
 {
-    memcpy(memory, sector_address(first_sector), (size_t)count * BLK_SECTOR_BYTES);
+    copy_sectors(memory, sector_address(first_sector), first_sector, count);
     return 0;
 }
 
 static int64_t ram_write(uint64_t first_sector, uint32_t count, const void *memory)
 {
-    memcpy(sector_address(first_sector), memory, (size_t)count * BLK_SECTOR_BYTES);
+    copy_sectors(sector_address(first_sector), memory, first_sector, count);
     return 0;
 }
 

@@ -9,12 +9,11 @@ static const struct driver *const drivers[] = {&ram_driver, &virtio_driver};
 
 struct block_service block_service;
 
-void block_service_start(void)
+static bool start_one(void)
 {
     size_t length = 0;
     const char *wanted = pd_boot_word("disk", &length);
 
-    block_service.driver = NULL;
     for (size_t index = 0; index < sizeof(drivers) / sizeof(drivers[0]); index++) {
         const char *name = drivers[index]->name;
 
@@ -23,7 +22,16 @@ void block_service_start(void)
         }
         if (drivers[index]->start(&block_service.disk)) {
             block_service.driver = drivers[index];
-            return;
+            return true;
         }
+    }
+    return false;
+}
+
+void block_service_start(void)
+{
+    block_service.driver = NULL;
+    if (!start_one()) {
+        start_one(); /* that there is no disk at all is believed when it is found twice */
     }
 }

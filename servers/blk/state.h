@@ -10,9 +10,18 @@
 
 #include "driver.h"
 
+#define BLK_PANIC_COPY     0x626c0001 /* fault record's code: a copy of sectors differs from them */
+#define BLK_PANIC_TRANSFER 0x626c0002 /* what was transferred is not what was asked for */
+
+struct transfer {
+    uint64_t first;
+    uint32_t count; /* sectors; 0: none */
+};
+
 struct block_service {
     const struct driver *driver; /* NULL: there is no disk */
     struct disk disk;
+    struct transfer moved; /* by the running call, and looked at before it is answered (copy.h, ops.c) */
 };
 
 extern struct block_service block_service;

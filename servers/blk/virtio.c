@@ -11,6 +11,7 @@
  * Rule: the device is reset before a DMA page is touched, at every start and after every request that went
  * wrong, for a dead incarnation's request may still be writing.
  */
+#include "copy.h"
 #include "driver.h"
 #include "pci.h"
 #include "queue.h"
@@ -374,7 +375,7 @@ static int64_t transfer(uint32_t kind, uint64_t sector, uint32_t data_bytes, con
     }
     if (request.state == REQUEST_NONE || !is_request(kind, sector, data_bytes, data)) {
         if (data) {
-            memcpy(dma_data(), data, data_bytes);
+            copy_sectors(dma_data(), data, sector, data_bytes / BLK_SECTOR_BYTES);
         }
         begin_request(kind, sector, data_bytes);
         look_at_request();
@@ -383,6 +384,7 @@ static int64_t transfer(uint32_t kind, uint64_t sector, uint32_t data_bytes, con
         return SERVICE_AGAIN;
     }
     request.state = REQUEST_NONE;
+    block_service.moved = (struct transfer){.first = request.sector, .count = request.data_bytes / BLK_SECTOR_BYTES};
     return request.result;
 }
 
@@ -391,7 +393,7 @@ static int64_t virtio_read(uint64_t first_sector, uint32_t count, void *memory)
     int64_t result = transfer(REQUEST_READ, first_sector, count * BLK_SECTOR_BYTES, NULL);
 
     if (result == 0) {
-        memcpy(memory, dma_data(), (size_t)count * BLK_SECTOR_BYTES);
+        copy_sectors(memory, dma_data(), first_sector, count);
     }
     return result;
 }

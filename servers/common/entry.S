@@ -84,8 +84,12 @@ server_loop:
 no_reply:
         movabsq $(1 << 63 | REPLY_AGAIN), %rax
         je      empty_reply                     /* flags are still those of the comparison */
+        movabsq $(1 << 63), %rcx                /* looked at again: a caller that is put off by mistake waits for ever */
         movabsq $(1 << 63 | REPLY_DEFER), %rax
-        jmp     empty_reply
+        cmpq    %rcx, %rdi
+        je      empty_reply
+        movl    $SERVER_PANIC_REPLY, %edi
+        call    server_panic
 
 other_delivery:
         cmpl    $DELIVER_EVENT, %eax

@@ -14,5 +14,6 @@
 #define SERVER_PANIC_DEVICE 0x00000003   /* the device cannot be brought into a usable state */
 #define SERVER_PANIC_RECOVERY 0x00000005 /* recovery cannot walk the SSRs */
 #define SERVER_PANIC_MANIFEST 0x00000004 /* a capability that the manifest promises is missing */
+#define SERVER_PANIC_REPLY 0x00000006    /* the result of a call is none of its kind */
 
 #endif

@@ -5,9 +5,6 @@
 #include "abi/posix_errno.h"
 #include "state.h"
 
-/* The message of the WRITE, while the message page goes to and fro. */
-static uint8_t outgoing[MESSAGE_BYTES] SERVER_SCRATCH;
-
 static void set_point(struct progress *progress, uint32_t sent, uint32_t leaving, uint32_t chunk_bytes)
 {
     struct progress_point point = {
@@ -21,9 +18,10 @@ static void set_point(struct progress *progress, uint32_t sent, uint32_t leaving
     __asm__ volatile("movq %1, %0" : "=m"(progress->point) : "r"(word) : "memory");
 }
 
-/* CRC-32C of the first `bytes` bytes of `outgoing`, begun with `stream`. */
+/* CRC-32C of the first `bytes` outgoing bytes, begun with `stream`. */
 static uint32_t outgoing_checksum(uint32_t stream, uint32_t bytes)
 {
+    const uint8_t *outgoing = console_outbox()->outgoing;
     uint64_t sum = stream;
     uint64_t word;
     uint32_t index = 0;
@@ -93,31 +91,64 @@ static bool chunk_is_wiped(uint32_t chunk_bytes)
     return true;
 }
 
-int64_t output_write(uint32_t binding, uint32_t stream, uint32_t bytes)
+static const struct uart *uart_of(uint32_t stream)
 {
-    const struct uart *uart = stream == CONSOLE_STREAM_ERROR && !console.terminal && console.second.present
-                                  ? &console.second
-                                  : &console.first;
-    struct progress *progress;
+    return stream == CONSOLE_STREAM_ERROR && !console.terminal && console.second.present ? &console.second
+                                                                                         : &console.first;
+}
 
-    memcpy(outgoing, server_message(), bytes);
-    progress = progress_begin(binding, stream, bytes);
-    while (progress->point.sent < bytes && uart_is_sendable(uart)) {
-        uint32_t sent = progress->point.sent;
+/* Sends what of the outgoing bytes has not been sent, as far as the line takes it. */
+static void send_rest(struct progress *progress, uint32_t stream)
+{
+    const struct uart *uart = uart_of(stream);
+    uint32_t sent = progress->point.sent;
+
+    while (sent < progress->bytes && uart_is_sendable(uart)) {
         uint32_t chunk_bytes;
-        uint32_t taken = fill_chunk(outgoing + sent, bytes - sent, &chunk_bytes);
+        uint32_t taken = fill_chunk(console_outbox()->outgoing + sent, progress->bytes - sent, &chunk_bytes);
 
+        if (progress->point.sent != sent) {
+            server_panic(CONSOLE_PANIC_PROGRESS); /* else the same chunk would go out again and again */
+        }
         if (!chunk_is_wiped(chunk_bytes)) {
             set_point(progress, sent, taken, chunk_bytes);
         }
         uart_send(uart, chunk_bytes);
-        set_point(progress, sent + taken, 0, 0);
+        sent += taken;
+        set_point(progress, sent, 0, 0);
     }
+}
+
+int64_t output_write(uint32_t binding, uint32_t stream, uint32_t bytes)
+{
+    struct console_outbox *outbox = console_outbox();
+    struct progress *progress;
+
+    outbox->writing = 0;
+    memcpy(outbox->outgoing, server_message(), bytes);
+    progress = progress_begin(binding, stream, bytes);
+    outbox->stream = stream;
+    outbox->writing = 1 + binding % CONSOLE_WRITERS;
+    send_rest(progress, stream);
+    outbox->writing = 0;
     console_region()->writes[binding % CONSOLE_WRITERS]++;
     if (bytes > 0 && progress->point.sent == 0) {
         return -PE_AGAIN;
     }
     return progress->point.sent;
+}
+
+void output_finish(void)
+{
+    struct console_outbox *outbox = console_outbox();
+    uint32_t place = outbox->writing - 1;
+    struct progress *progress = &outbox->progress[place % CONSOLE_WRITERS];
+
+    if (place < CONSOLE_WRITERS && progress->bytes <= MESSAGE_BYTES && progress->point.sent <= progress->bytes &&
+        progress->checksum == outgoing_checksum(outbox->stream, progress->bytes)) {
+        send_rest(progress, outbox->stream);
+    }
+    outbox->writing = 0;
 }
 
 void output_recover(void)

@@ -26,6 +26,7 @@ void service_start_recovered(void)
     input_recover_taking();
     console_find_devices();
     console_set_up_devices();
+    output_finish();
     input_recover();
     /* Readers may be served by what that brought; in an event, when everybody is back. */
     pd_invoke_4(SLOT_NOTIFICATION, NOTIFICATION_SIGNAL, EVENT_SERVE | EVENT_UART, 0, 0, 0);

@@ -50,10 +50,15 @@ struct console_outbox {
     volatile uint32_t journal[JOURNAL_ENTRIES]; /* bytes taken from the line (input.c) */
     struct progress progress[CONSOLE_WRITERS];  /* WRITEs under way (output.c) */
     volatile uint64_t taking; /* 1 + the number of the byte that is being taken, 0 for none */
+    volatile uint32_t writing;      /* 1 + the place of the WRITE whose bytes `outgoing` holds, 0 for none */
+    volatile uint32_t stream;       /* of that WRITE */
+    uint8_t outgoing[MESSAGE_BYTES]; /* the message of a WRITE, while the message page goes to and fro */
 };
 
+#define CONSOLE_PANIC_PROGRESS 0x636e0001 /* fault record's code: a WRITE did not come as far as it had sent */
+
 _Static_assert(sizeof(struct progress_point) == sizeof(uint64_t), "written as one");
-_Static_assert(sizeof(struct console_outbox) <= 2 * PAGE_BYTES, "the outbox of the manifest");
+_Static_assert(sizeof(struct console_outbox) <= 3 * PAGE_BYTES, "the outbox of the manifest");
 
 static inline struct console_outbox *console_outbox(void)
 {

@@ -46,14 +46,19 @@ static void port_out(const struct uart *uart, uint16_t offset, uint8_t value)
     }
 }
 
-void uart_find(struct uart *uart, uint32_t slot, uint16_t first_port)
+static bool is_ioport(uint32_t slot)
 {
     uint64_t type, rights, badge;
 
+    return pd_identify(slot, &type, &rights, &badge) == PD_OK && type == OBJECT_IOPORT;
+}
+
+void uart_find(struct uart *uart, uint32_t slot, uint16_t first_port)
+{
     uart->slot = slot;
     uart->first = first_port;
     uart->present = false;
-    if (pd_identify(slot, &type, &rights, &badge) != PD_OK || type != OBJECT_IOPORT) {
+    if (!is_ioport(slot) && !is_ioport(slot)) { /* that there is no line is believed when it is told twice */
         return;
     }
     port_out(uart, UART_SCRATCH, SCRATCH_PATTERN);

@@ -4,6 +4,8 @@
 
 #include "abi/blk.h"
 
+#define TRIES 3 /* of a call, before an error is believed */
+
 static uint32_t pages_of(uint32_t sectors)
 {
     return (sectors + UNIT_SECTORS - 1) / UNIT_SECTORS;
@@ -12,12 +14,15 @@ static uint32_t pages_of(uint32_t sectors)
 static int64_t call(uint32_t operation, uint64_t first, uint32_t sectors, uint64_t transfer, uintptr_t base)
 {
     uint64_t words[4] = {first, sectors, 0, 0};
-    struct service_result result = service_invoke(SLOT_BLK, operation, words, transfer, base);
 
-    if (result.status != PD_OK || (int64_t)result.words[0] < 0) {
-        return -PE_IO;
+    for (uint32_t tries = 0; tries < TRIES; tries++) {
+        struct service_result result = service_invoke(SLOT_BLK, operation, words, transfer, base);
+
+        if (result.status == PD_OK && result.words[0] == 0) {
+            return 0;
+        }
     }
-    return 0;
+    return -PE_IO;
 }
 
 int64_t device_info(uint64_t *sectors, bool *read_only)

@@ -3,7 +3,7 @@
  * The block service, as the file system uses it.
  *
  * Rule: every call may be repeated, and memory handed over is page-aligned, so that it can be lent as it is. A block
- * service that failed for good is an I/O error. Calls here carry no message: the client's message page stays.
+ * service that failed for good is an I/O error; an error of a transfer is believed at the third time. Calls here carry no message: the client's message page stays.
  */
 #ifndef FS_DEVICE_H
 #define FS_DEVICE_H

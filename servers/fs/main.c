@@ -37,7 +37,8 @@ void service_start_fresh(void)
     memset(region, 0, sizeof(*region));
     region->magic = FS_REGION_MAGIC;
     region->batch = 1;
-    region->stage = mount_volume() == 0 ? STAGE_MOUNTED : STAGE_REFUSED;
+    /* That the disk is none is believed when it is found twice. */
+    region->stage = mount_volume() == 0 || mount_volume() == 0 ? STAGE_MOUNTED : STAGE_REFUSED;
     region_seal();
 }
 

@@ -222,7 +222,7 @@ START_TEST(damage_that_a_new_incarnation_does_not_find_was_none)
     start();
     host_crash_now();
     host_counts.crashes = 0;
-    host_plan.disk_error_reads = 2; /* of one incarnation, which looks twice */
+    host_plan.disk_error_reads = 6; /* of one incarnation, which looks twice, three times each */
     ck_assert_int_eq(open_it(), 0);
     ck_assert_uint_eq(host_counts.crashes, 1);
     ck_assert_uint_eq(fs_region()->damages, 0);

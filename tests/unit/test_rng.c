@@ -23,11 +23,36 @@ START_TEST(generator_gives_the_published_numbers)
         10595114339597558777u,
         2904607092377533576u,
     };
+    const uint64_t start[4] = {1, 2, 3, 4};
     uint64_t state[4] = {1, 2, 3, 4};
+    uint64_t numbers[10];
 
+    generator_fill(state, numbers, 10);
     for (size_t index = 0; index < sizeof(expected) / sizeof(expected[0]); index++) {
-        ck_assert_uint_eq(generator_next(state), expected[index]);
+        ck_assert_uint_eq(numbers[index], expected[index]);
     }
+    ck_assert(generator_confirm(start, state, numbers, 10));
+}
+END_TEST
+
+/* One bit of anything: where the stream began, where it ended, the numbers, how many they are. */
+START_TEST(numbers_that_differ_in_one_bit_are_not_confirmed)
+{
+    uint64_t words[4 + 4 + 3] = {1, 2, 3, 4, 1, 2, 3, 4};
+
+    generator_fill(words + 4, words + 8, 3);
+    ck_assert(generator_confirm(words, words + 4, words + 8, 3));
+    ck_assert(!generator_confirm(words, words + 4, words + 8, 2));
+    for (unsigned int bit = 0; bit < 64 * 11; bit++) {
+        words[bit / 64] ^= (uint64_t)1 << bit % 64;
+        ck_assert(!generator_confirm(words, words + 4, words + 8, 3));
+        words[bit / 64] ^= (uint64_t)1 << bit % 64;
+    }
+    generator_seed(words, 7);
+    ck_assert(generator_confirm_seed(words, 7));
+    ck_assert(!generator_confirm_seed(words, 8));
+    words[3] ^= 1;
+    ck_assert(!generator_confirm_seed(words, 7));
 }
 END_TEST
 
@@ -63,7 +88,10 @@ START_TEST(client_that_never_seeded_has_its_binding_as_seed)
     stream_ensure_seeded(&unseeded, 17);
     stream_seed(&seeded, 17);
     ck_assert_mem_eq(&unseeded, &seeded, sizeof(seeded));
-    generator_next(unseeded.state);
+    ck_assert(stream_is_sealed(&unseeded));
+    unseeded.drawn = 1;
+    ck_assert(!stream_is_sealed(&unseeded));
+    stream_seal(&unseeded);
     seeded = unseeded;
     stream_ensure_seeded(&unseeded, 17);
     ck_assert_mem_eq(&unseeded, &seeded, sizeof(seeded));
@@ -85,7 +113,12 @@ START_TEST(recovery_tells_a_stream_from_something_else)
     ssr.magic ^= 1;
     ck_assert(!stream_is_valid(&ssr));
     ssr.magic ^= 1;
+    ssr.state[2] ^= 1;
+    ck_assert(!stream_is_valid(&ssr));
+    ssr.state[2] ^= 1;
+    ck_assert(stream_is_valid(&ssr));
     memset(ssr.state, 0, sizeof(ssr.state));
+    stream_seal(&ssr);
     ck_assert(!stream_is_valid(&ssr));
 }
 END_TEST
@@ -98,6 +131,7 @@ int main(void)
     int failed;
 
     tcase_add_test(test_case, generator_gives_the_published_numbers);
+    tcase_add_test(test_case, numbers_that_differ_in_one_bit_are_not_confirmed);
     tcase_add_test(test_case, seed_fills_the_state_by_splitmix64);
     tcase_add_test(test_case, seed_never_gives_a_zero_state);
     tcase_add_test(test_case, client_that_never_seeded_has_its_binding_as_seed);
