@@ -158,6 +158,11 @@ static void charge(struct cpu *cpu, uint64_t now)
         spend(cpu->context, ticks, now);
 }
 
+void sched_charge(void)
+{
+    charge(cpu_local(), cpu_timestamp());
+}
+
 static void replenish_all(uint64_t now)
 {
     struct sched_context **link = &exhausted;
@@ -306,7 +311,10 @@ static void check_hang(struct thread *current)
 {
     struct service *service = current->service;
 
-    if (!service || ++service->used_ticks <= service->hang_limit_ticks)
+    if (!service)
+        return;
+    service->seen_ticks++;
+    if (++service->used_ticks <= service->hang_limit_ticks)
         return;
     service_fail(service, &(struct failure){.cause = CAUSE_HANG, .instruction = current->rip});
 }
@@ -346,6 +354,39 @@ static int64_t set(struct thread *self, struct sched_context *context)
     return PD_OK;
 }
 
+static int64_t set_priority(struct thread *self, struct sched_context *context)
+{
+    uint64_t priority = self->rdi, background = self->rsi;
+
+    if (priority > PRIORITY_MAXIMUM || background > priority)
+        return PD_BAD_ARGUMENT;
+    if (priority > self->domain->priority_limit)
+        return PD_NO_RIGHT;
+    context->own_priority = (uint8_t)priority;
+    context->background = (uint8_t)background;
+    if (context->exhausted && !background)
+        sched_dequeue(context);
+    move_to(context, context->exhausted && background ? (uint8_t)background : (uint8_t)priority);
+    if (context->thread)
+        sched_enqueue(context);
+    return PD_OK;
+}
+
+static void tell_budget(struct thread *self, struct sched_context *context)
+{
+    sched_charge();
+    if (!context->budget_ticks) {
+        thread_result(self, PD_OK, 0, 0, 0);
+        self->r10 = 0;
+        return;
+    }
+    if (!context->exhausted && cpu_timestamp() >= context->replenish_ticks)
+        replenish(context, cpu_timestamp());
+    thread_result(self, PD_OK, context->remaining_ticks > 0 ? clock_ticks_to_ns((uint64_t)context->remaining_ticks) : 0,
+                  clock_ticks_to_ns(context->replenish_ticks), clock_ticks_to_ns(context->budget_ticks));
+    self->r10 = clock_ticks_to_ns(context->period_ticks);
+}
+
 void sched_context_invoke(struct thread *self, struct capability *capability, uint64_t operation)
 {
     struct sched_context *context = (struct sched_context *)capability->object;
@@ -354,12 +395,21 @@ void sched_context_invoke(struct thread *self, struct capability *capability, ui
     case SCHED_CONTEXT_SET:
         thread_status(self, capability->rights & RIGHT_MANAGE ? set(self, context) : PD_NO_RIGHT);
         return;
+    case SCHED_CONTEXT_SET_PRIORITY:
+        thread_status(self, capability->rights & RIGHT_MANAGE ? set_priority(self, context) : PD_NO_RIGHT);
+        return;
+    case SCHED_CONTEXT_BUDGET:
+        if (capability->rights & RIGHT_USE)
+            tell_budget(self, context);
+        else
+            thread_status(self, PD_NO_RIGHT);
+        return;
     case SCHED_CONTEXT_INFO:
         if (!(capability->rights & RIGHT_USE)) {
             thread_status(self, PD_NO_RIGHT);
             return;
         }
-        charge(cpu_local(), cpu_timestamp());
+        sched_charge();
         thread_result(self, PD_OK, clock_ticks_to_ns(context->consumed_ticks), context->priority,
                       context->queued && chain_end(context->thread));
         return;

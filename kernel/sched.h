@@ -80,6 +80,9 @@ void sched_fpu_drop(struct thread *thread);
 /* `thread` used the FPU (vector 7). False: no memory for its registers. */
 bool sched_fpu_acquire(struct thread *thread);
 
+/* What has passed is charged to who pays, up to now. */
+void sched_charge(void);
+
 /* The periodic tick: charge time, budgets, hangs, deadlines. */
 void sched_tick(void);
 

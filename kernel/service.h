@@ -141,6 +141,7 @@ struct service {
     struct service *reap_next;
     struct notification *supervisor_notification;
     uint64_t supervisor_bit;
+    uint64_t seen_ticks;           /* at which its worker was running */
     uint64_t record_count;         /* ever made */
     uint64_t failed_ticks;         /* when the oldest record that nobody acknowledged was made, 0: none */
     struct fault_record records[FAULT_RECORDS];

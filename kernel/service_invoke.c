@@ -347,7 +347,7 @@ void service_invoke(struct thread *self, struct capability *capability, uint64_t
         needed = RIGHT_SERVE | RIGHT_SUPERVISE;
     else if ((operation >= SERVICE_OPEN_SSR && operation <= SERVICE_DEFERRED) || operation == SERVICE_ALARM)
         needed = RIGHT_SERVE;
-    else if (operation >= SERVICE_RECORD && operation <= SERVICE_ACKNOWLEDGE)
+    else if ((operation >= SERVICE_RECORD && operation <= SERVICE_ACKNOWLEDGE) || operation == SERVICE_USAGE)
         needed = RIGHT_SUPERVISE;
     else {
         thread_status(self, PD_BAD_OPERATION);

@@ -6,6 +6,7 @@
 #include "kernel/notification.h"
 #include "kernel/thread.h"
 #include "kernel/transaction.h"
+#include "kernel/x86_64/clock.h"
 
 static void record(struct thread *self, struct service *service)
 {
@@ -138,6 +139,20 @@ static int64_t set_supervisor(struct thread *self, struct service *service)
     return PD_OK;
 }
 
+static void usage(struct thread *self, const struct service *service)
+{
+    sched_charge();
+    *(struct service_usage *)self->message = (struct service_usage){
+        .own_ns = clock_ticks_to_ns(service->context->consumed_ticks),
+        .seen_ticks = service->seen_ticks,
+        .quota_pages = service->domain->quota_bytes / PAGE_BYTES,
+        .used_pages = (service->domain->used_bytes + PAGE_BYTES - 1) / PAGE_BYTES,
+        .regions = service->ssr_bytes ? service->portal_count : 0,
+        .region_bytes = service->ssr_bytes,
+    };
+    thread_status(self, PD_OK);
+}
+
 void service_supervise(struct thread *self, struct service *service, uint64_t operation)
 {
     switch (operation) {
@@ -170,6 +185,9 @@ void service_supervise(struct thread *self, struct service *service, uint64_t op
         thread_result(self, PD_OK, service->stage, service->incarnation,
                       service->incarnation ? service->incarnation - 1 : 0);
         self->r10 = service->portal_count;
+        return;
+    case SERVICE_USAGE:
+        usage(self, service);
         return;
     case SERVICE_SET_SUPERVISOR:
         thread_status(self, set_supervisor(self, service));

@@ -82,6 +82,12 @@ static inline int64_t pd_service_stats(uint32_t service, uint64_t *stage, uint64
     return status;
 }
 
+/* What the service has used is put into the message page as struct service_usage. */
+static inline int64_t pd_service_usage(uint32_t service)
+{
+    return pd_invoke_4(service, SERVICE_USAGE, 0, 0, 0, 0);
+}
+
 /* The recovery trace of `index` (0 is the latest) is put into the message page as struct recovery_record. */
 static inline int64_t pd_service_trace(uint32_t service, uint64_t index)
 {

@@ -72,6 +72,24 @@ static inline int64_t pd_sched_context_set_background(uint32_t sched_context, ui
     return pd_invoke_4(sched_context, SCHED_CONTEXT_SET, priority, budget_us, period_us, background);
 }
 
+/* Priorities alone: its period goes on, and what is left of its budget. */
+static inline int64_t pd_sched_context_set_priority(uint32_t sched_context, uint64_t priority, uint64_t background)
+{
+    return pd_invoke_4(sched_context, SCHED_CONTEXT_SET_PRIORITY, priority, background, 0, 0);
+}
+
+/* words: what is left of the budget, when the next period begins, the budget, the period; all in nanoseconds. */
+static inline int64_t pd_sched_context_budget(uint32_t sched_context, uint64_t words[4])
+{
+    struct pd_call call = {0};
+    int64_t status = pd_invoke(sched_context, SCHED_CONTEXT_BUDGET, &call);
+
+    for (unsigned index = 0; index < 4; index++) {
+        words[index] = call.word[index];
+    }
+    return status;
+}
+
 static inline int64_t pd_sched_context_info(uint32_t sched_context, uint64_t *consumed_ns)
 {
     struct pd_call call = {0};

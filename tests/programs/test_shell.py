@@ -134,6 +134,20 @@ def test_services_die_and_come_back(terminal: Terminal) -> None:
     assert re.search(r"^monitor +running +2 +1 ", services, re.MULTILINE), services
 
 
+def test_what_services_use_is_seen_live(terminal: Terminal) -> None:
+    terminal.command("crash rng")
+    line = re.search(r"^rng +running +2 +1 +(\d+) +(\d+\.\d+) +(\d+) +(\d+) +(\d+)  killed from outside at 0x",
+                     terminal.command("services"), re.MULTILINE)
+    assert line and float(line[2]) > 0 and int(line[4]) > 0 and int(line[5]) == 256 * int(line[1]), line
+    terminal.type("top\r")
+    for _ in range(2):  # it goes on by itself
+        assert re.search(r"^ +\d+ % rng +running", terminal.wait_for("killed from outside"), re.MULTILINE)
+    terminal.type("q")
+    terminal.wait_for("/> ")
+    assert "usage: top [SECONDS], 1 to 3600" in terminal.command("top 0")
+    assert "usage: top [SECONDS], 1 to 3600" in terminal.command("top x")
+
+
 def test_programs_run(terminal: Terminal) -> None:
     assert terminal.command("/hello a 'b c'").startswith("Hello from Perdure: /hello a b c\n")
     terminal.command("/hello > out")

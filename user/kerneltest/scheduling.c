@@ -229,6 +229,76 @@ static const char *a_caller_without_budget_holds_nobody_up(void)
     return NULL;
 }
 
+/* A priority that changes in the midst of a period takes nothing from the budget and adds nothing. */
+static const char *a_priority_changes_without_the_budget(void)
+{
+    struct task task, other;
+    uint64_t first[4], second[4], before_ns;
+
+    EXPECT(task_start(&task, guest_spin, 1, LOW_PRIORITY), PD_OK);
+    EXPECT(pd_sched_context_budget(task.context, first), PD_OK);
+    EXPECT_TRUE(first[0] == 0 && first[1] == 0 && first[2] == 0 && first[3] == 0); /* it has none */
+    EXPECT(pd_sched_context_set_background(task.context, HIGH_PRIORITY, 20000, 100000, LOW_PRIORITY), PD_OK);
+    EXPECT(pd_sched_context_budget(task.context, first), PD_OK);
+    EXPECT(first[0], 20 * MILLISECOND_NS);
+    EXPECT_TRUE(is_near(first[1], pd_now_ns() + 100 * MILLISECOND_NS, MILLISECOND_NS));
+    EXPECT_TRUE(first[2] == 20 * MILLISECOND_NS && first[3] == 100 * MILLISECOND_NS);
+    before_ns = consumed(&task);
+    EXPECT(task_start(&other, guest_spin, 2, MIDDLE_PRIORITY), PD_OK);
+    for (int turn = 0; turn < 6; turn++) {
+        sleep_ms(1);
+        EXPECT(pd_sched_context_set_priority(task.context, turn % 2 ? HIGH_PRIORITY : HIGH_PRIORITY - 1, LOW_PRIORITY),
+               PD_OK);
+    }
+    EXPECT(pd_sched_context_budget(task.context, second), PD_OK);
+    EXPECT(second[1], first[1]); /* the same period */
+    EXPECT_TRUE(is_near(second[0], 20 * MILLISECOND_NS - (consumed(&task) - before_ns), KERNEL_NS));
+    EXPECT_TRUE(is_near(consumed_in(&task, 60), second[0], MILLISECOND_NS)); /* the rest of it */
+    EXPECT(pd_sched_context_budget(task.context, second), PD_OK);
+    EXPECT(second[0], 0);
+    EXPECT(pd_sched_context_set_priority(task.context, HIGH_PRIORITY, MIDDLE_PRIORITY + 1), PD_OK);
+    EXPECT_TRUE(is_near(consumed_in(&task, 10), 10 * MILLISECOND_NS, MILLISECOND_NS)); /* in the new background */
+    EXPECT(pd_sched_context_set_priority(task.context, HIGH_PRIORITY, 0), PD_OK);
+    EXPECT(consumed_in(&task, 10), 0); /* in none */
+    EXPECT_TRUE(is_near(consumed_in(&task, 40), 20 * MILLISECOND_NS, MILLISECOND_NS)); /* and in the next period */
+    EXPECT(pd_sched_context_set_priority(task.context, LOW_PRIORITY, LOW_PRIORITY + 1), PD_BAD_ARGUMENT);
+    EXPECT(pd_sched_context_set_priority(task.context, PRIORITY_MAXIMUM + 1, 0), PD_BAD_ARGUMENT);
+    EXPECT(pd_sched_context_set_priority(task.context, OWN_PRIORITY + 1, 0), PD_NO_RIGHT);
+    EXPECT(pd_copy(SLOT_SELF_DOMAIN, task.context, SLOT_SELF_DOMAIN, NO_SLOT, RIGHT_USE, 0), PD_OK);
+    EXPECT(pd_sched_context_set_priority(NO_SLOT, LOW_PRIORITY, 0), PD_NO_RIGHT);
+    EXPECT(pd_sched_context_budget(NO_SLOT, second), PD_OK);
+    pd_delete(SLOT_SELF_DOMAIN, NO_SLOT);
+    task_end(&other);
+    task_end(&task);
+    return NULL;
+}
+
+/* What a service uses is seen, on whose time it may be. */
+static const char *what_a_service_uses_is_told(void)
+{
+    const struct service_usage *usage = pd_message();
+    struct guest_service service;
+    uint64_t own_ns, seen_ticks;
+
+    EXPECT(service_start(&service, 256, 0, 1000000), PD_OK);
+    sleep_ms(2); /* its start has a lower priority */
+    EXPECT(pd_service_usage(service.service), PD_OK);
+    own_ns = usage->own_ns;
+    seen_ticks = usage->seen_ticks;
+    EXPECT_TRUE(own_ns > 0); /* its start */
+    EXPECT_TRUE(usage->regions == 1 && usage->region_bytes == 256);
+    EXPECT_TRUE(usage->used_pages > 0 && usage->used_pages <= usage->quota_pages);
+    EXPECT(service_ask(&service, GUEST_WORK, 20000, 0), 0);
+    EXPECT(pd_service_usage(service.service), PD_OK);
+    EXPECT_TRUE(is_near(usage->seen_ticks - seen_ticks, 20, 1)); /* on this program's time: */
+    EXPECT(usage->own_ns, own_ns);
+    EXPECT(pd_copy(SLOT_SELF_DOMAIN, service.service, SLOT_SELF_DOMAIN, NO_SLOT, RIGHT_MANAGE, 0), PD_OK);
+    EXPECT(pd_service_usage(NO_SLOT), PD_NO_RIGHT);
+    pd_delete(SLOT_SELF_DOMAIN, NO_SLOT);
+    service_stop(&service);
+    return NULL;
+}
+
 const struct test scheduling_tests[] = {
     {"time_between_two_ticks_is_charged", time_between_two_ticks_is_charged},
     {"what_two_consume_is_all_there_is", what_two_consume_is_all_there_is},
@@ -238,5 +308,7 @@ const struct test scheduling_tests[] = {
     {"a_caller_pays_for_what_a_service_does", a_caller_pays_for_what_a_service_does},
     {"who_waits_for_a_service_helps_it", who_waits_for_a_service_helps_it},
     {"a_caller_without_budget_holds_nobody_up", a_caller_without_budget_holds_nobody_up},
+    {"a_priority_changes_without_the_budget", a_priority_changes_without_the_budget},
+    {"what_a_service_uses_is_told", what_a_service_uses_is_told},
     {NULL, NULL},
 };

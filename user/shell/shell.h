@@ -8,6 +8,7 @@
  *     main.c      the loop, and commands about the shell itself
  *     files.c     commands about files
  *     system.c    commands about services and programs
+ *     services.c  what every service is doing, once or live
  *     launch.c    running a program
  *
  * Rule: a command answers 0 when it did what was asked; otherwise it has said why on standard error and answers the status
@@ -17,6 +18,7 @@
 #define USER_SHELL_SHELL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define LINE_BYTES 1024
 #define WORDS_MAXIMUM 64
@@ -66,6 +68,18 @@ int launch(const struct command_line *line);
 
 /* Say which programs in the background have ended. */
 void launch_report_ended(void);
+
+/* ---- services.c ---- */
+struct manifest_service;
+/* All that this system has, but init: the services, and the monitor, which is one and which the kernel brings back. */
+int service_supervised(const struct manifest_service *service);
+/* Of its capability. */
+uint32_t service_slot(const struct manifest_service *service);
+/* What a CAUSE_* means. */
+const char *service_cause(uint32_t cause);
+/* The commands `services` and `top`. */
+int services_run(int count, char **words);
+int top_run(int count, char **words);
 
 /* ---- the commands ---- */
 extern const struct command file_commands[];   /* a NULL name ends each table */

@@ -23,66 +23,15 @@
 #define RECOVERY_WAITS 200
 #define RECOVERY_WAIT_US 1000
 
-static const char *stage_text(uint64_t stage)
-{
-    static const char *const texts[] = {"unused",    "starting",   "running", "failed",
-                                        "restoring", "recovering", "given up"};
-
-    return stage < sizeof texts / sizeof texts[0] ? texts[stage] : "?";
-}
-
-static const char *cause_text(uint32_t cause)
-{
-    static const char *const texts[] = {"?",          "processor exception", "hang",      "protocol violation",
-                                        "failed check", "panic",             "heartbeat", "killed from outside"};
-
-    return cause < sizeof texts / sizeof texts[0] ? texts[cause] : "?";
-}
-
-static uint32_t slot_of(const struct manifest_service *service)
-{
-    return SLOT_SERVICES + service->number;
-}
-
-/* All that this system has, but init: the services, and the monitor, which is one and which the kernel brings back. */
-static int is_supervised(const struct manifest_service *service)
-{
-    uint64_t number;
-
-    return service->kind != MANIFEST_ROOT &&
-           pd_service_stats(slot_of(service), &number, &number, &number, &number) == PD_OK;
-}
-
 /* The service of this name, NULL if there is none. */
 static const struct manifest_service *find_service(const char *name)
 {
     for (unsigned number = 0; number < MANIFEST_SERVICES; number++) {
-        if (is_supervised(&manifest_services[number]) && strcmp(manifest_services[number].name, name) == 0) {
+        if (service_supervised(&manifest_services[number]) && strcmp(manifest_services[number].name, name) == 0) {
             return &manifest_services[number];
         }
     }
     return NULL;
-}
-
-static int run_services(int count, char **words)
-{
-    (void)count;
-    (void)words;
-    printf("%-10s %-12s %11s %9s %8s\n", "service", "stage", "incarnation", "restarts", "clients");
-    for (unsigned number = 0; number < MANIFEST_SERVICES; number++) {
-        const struct manifest_service *service = &manifest_services[number];
-        uint64_t stage;
-        uint64_t incarnation;
-        uint64_t restarts;
-        uint64_t bindings;
-
-        if (!is_supervised(service)) {
-            continue;
-        }
-        pd_service_stats(slot_of(service), &stage, &incarnation, &restarts, &bindings);
-        printf("%-10s %-12s %11lu %9lu %8lu\n", service->name, stage_text(stage), incarnation, restarts, bindings);
-    }
-    return 0;
 }
 
 static void print_step(const char *what, uint64_t fault, uint64_t step)
@@ -96,7 +45,7 @@ static void print_step(const char *what, uint64_t fault, uint64_t step)
 
 static void print_trace(const struct manifest_service *service, const struct recovery_record *record)
 {
-    printf("%s: %s at %#lx; incarnation %u runs\n", service->name, cause_text(record->cause),
+    printf("%s: %s at %#lx; incarnation %u runs\n", service->name, service_cause(record->cause),
            (unsigned long)record->fault_rip, record->incarnation);
     print_step("callers parked, transaction rolled back", record->t_fault, record->t_parked);
     print_step("decided what to do", record->t_fault, record->t_decided);
@@ -114,7 +63,7 @@ static uint64_t wait_until_running(const struct manifest_service *service)
     uint64_t number;
 
     for (int turn = 0; turn < RECOVERY_WAITS; turn++) {
-        if (pd_service_stats(slot_of(service), &stage, &number, &number, &number) != PD_OK ||
+        if (pd_service_stats(service_slot(service), &stage, &number, &number, &number) != PD_OK ||
             stage == STAGE_RUNNING || stage == STAGE_GIVEN_UP) {
             break;
         }
@@ -127,7 +76,7 @@ static int show_trace(const struct manifest_service *service)
 {
     struct recovery_record record;
 
-    if (pd_service_trace(slot_of(service), 0) != PD_OK) {
+    if (pd_service_trace(service_slot(service), 0) != PD_OK) {
         printf("%s has never been restarted\n", service->name);
         return 0;
     }
@@ -142,7 +91,7 @@ static int service_argument(int count, char **words, const struct manifest_servi
     if (!*service) {
         fprintf(stderr, "%s: usage: %s SERVICE, one of:", words[0], words[0]);
         for (unsigned number = 0; number < MANIFEST_SERVICES; number++) {
-            if (is_supervised(&manifest_services[number])) {
+            if (service_supervised(&manifest_services[number])) {
                 fprintf(stderr, " %s", manifest_services[number].name);
             }
         }
@@ -161,7 +110,7 @@ static int run_crash(int count, char **words)
         return 2;
     }
     fflush(stdout);
-    status = pd_service_crash(slot_of(service));
+    status = pd_service_crash(service_slot(service));
     if (status != PD_OK) {
         fprintf(stderr, "crash: %s: %s\n", service->name, pd_status_text(status));
         return 1;
@@ -275,7 +224,8 @@ static int run_free(int count, char **words)
 }
 
 const struct command system_commands[] = {
-    {"services", "", "stage, incarnation and restarts of every service", run_services},
+    {"services", "", "stage, restarts, time, memory, clients and last fault of every service", services_run},
+    {"top", "[SECONDS]", "the same again and again, with what each uses of the processor, until a key", top_run},
     {"crash", "SERVICE", "kill a service in the midst of whatever it does, and show its recovery", run_crash},
     {"trace", "SERVICE", "show the last recovery of a service", run_trace},
     {"ps", "", "programs that this shell has started", run_ps},
