@@ -204,7 +204,9 @@ def models() -> None:
 @click.option("-o", "--out", type=image_option, metavar="FILE", help="Default: report.html beside DB.")
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Also write each chart there "
               "as an SVG for a paper, with the numbers behind it as CSV.")
-def report(database: Path, other: Path | None, out: Path | None, figures: Path | None) -> None:
+@click.option("--summary", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Also write the campaign there "
+              "for publication: README.md with tables and figures, and every failure as CSV.")
+def report(database: Path, other: Path | None, out: Path | None, figures: Path | None, summary: Path | None) -> None:
     """Write a campaign's report: one HTML page that works from a file, without a server or the network.
 
     With DB2 the page also compares both campaigns: absolute numbers of failures, differences with their intervals.
@@ -218,6 +220,11 @@ def report(database: Path, other: Path | None, out: Path | None, figures: Path |
         from faultinject.report.figures import write_figures
 
         for path in write_figures(content, figures):
+            click.echo(str(path))
+    if summary:
+        from faultinject.report import published
+
+        for path in published.write(content, summary):
             click.echo(str(path))
 
 

@@ -82,8 +82,8 @@ def _tips(**fields: str) -> list[Spec]:
     return tips
 
 
-def outcome_bars(sections: Mapping[str, Mapping], legend: bool = False) -> Spec:
-    """A bar for each name, divided by class."""
+def outcome_bars(sections: Mapping[str, Mapping], legend: bool = False, one: str = "fault model") -> Spec:
+    """A bar for each name, which is that of `one` of something, divided by class."""
     values = []
     for name, section in sections.items():
         for order, outcome in enumerate(Outcome):
@@ -93,7 +93,7 @@ def outcome_bars(sections: Mapping[str, Mapping], legend: bool = False) -> Spec:
                 values.append({"row": name, "outcome": LABELS[outcome], "order": order, "draws": entry["count"],
                                "share": entry["share"], "interval": f"{100 * low:.2f} to {100 * high:.2f} %"})
     present = [o for o in Outcome if any(value["outcome"] == LABELS[o] for value in values)]
-    return _lite("Share of faults by outcome, one bar a fault model", values, height=ROW * len(sections),
+    return _lite(f"Share of faults by outcome, one bar a {one}", values, height=ROW * len(sections),
                  mark={"type": "bar", "height": BAR, "stroke": "var(--surface)", "strokeWidth": 0.5}, encoding={
                      "y": _rows(list(sections)),
                      "x": {"field": "share", "type": "quantitative", "stack": "zero", "scale": {"domain": [0, 1]},
@@ -101,7 +101,7 @@ def outcome_bars(sections: Mapping[str, Mapping], legend: bool = False) -> Spec:
                      "order": {"field": "order", "type": "quantitative"},
                      "color": _colours("outcome", [LABELS[o] for o in present],
                                        [outcome_colour(o.value) for o in present], legend),
-                     "tooltip": _tips(fault_model="row", outcome="outcome", faults="draws", share="share|.2%",
+                     "tooltip": _tips(**{one.replace(" ", "_"): "row"}, outcome="outcome", faults="draws", share="share|.2%",
                                       Wilson_95="interval")})
 
 
@@ -184,6 +184,23 @@ def _span(ns: float) -> str:
     if ns < 1000:
         return f"{ns} ns"
     return f"{ns / 1e3:,.1f} µs" if ns < 1e7 else f"{ns / 1e6:,.1f} ms"
+
+
+def spans(found: Mapping[str, Distribution], what: str) -> Spec:
+    """Distributions beside each other, one line a name: from the 10 % quantile to the greatest, with median and 99 %."""
+    values = [{"row": name, "recoveries": one.count, **{key.replace(" ", ""): at / 1000 for key, at in one.quantiles_ns.items()}}
+              for name, one in found.items()]
+    x = {"type": "quantitative", "scale": {"type": "log", "nice": False, "padding": 12},
+         "axis": {"title": f"{what}: 10 % to greatest, with median (point) and 99 % (tick)", "labelExpr": TIME_LABEL, "tickCount": 4,
+                  "labelOverlap": "greedy"}}
+    colour = {"value": "var(--accent)"}
+    return _lite(f"Quantiles of the {what}, one line a service", values, height=ROW * len(values), encoding={"y": _rows(list(found))},
+                 layer=[
+                     {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {
+                         "x": {"field": "10%", **x}, "x2": {"field": "max"}, "color": colour}},
+                     {"mark": {"type": "tick", "size": 12, "thickness": 2}, "encoding": {"x": {"field": "99%", **x}, "color": colour}},
+                     {"mark": {"type": "point", "filled": True, "size": 70, "opacity": 1}, "encoding": {
+                         "x": {"field": "median", **x}, "color": colour}}])
 
 
 def stages(found: Sequence[Exemplar], legend: bool = False) -> Spec:

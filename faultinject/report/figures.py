@@ -8,7 +8,8 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,22 +58,33 @@ def _node(specs: dict[str, Any]) -> dict[str, str]:
 
 
 def write_figures(content: Content, directory: Path) -> Iterator[Path]:
-    """Writes NAME.svg and NAME.csv for each chart; yields the pictures' paths."""
+    """Writes NAME.svg and NAME.csv for each chart of the page; yields the pictures' paths."""
+    return draw(charts.of_campaign(content, legend=True), directory)
+
+
+def draw(drawn: Sequence[charts.Chart], directory: Path) -> Iterator[Path]:
+    """Writes NAME.svg and NAME.csv for each of these charts; yields the pictures' paths."""
     colours = {**light_colours(), "--surface": "#ffffff"}
     base = {"width": WIDTH, "autosize": "pad", "background": "white", "config": {
         "font": FONT, "view": {"stroke": None}, "axis": {"labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"}}}
-    drawn = charts.of_campaign(content, legend=True)
     pictures = _node({one.name: for_paper({**one.spec, **base}, colours) for one in drawn})
-    try:
+    with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
         for one in drawn:
             picture = directory / f"{one.name}.svg"
             picture.write_text(pictures[one.name])
             values = one.spec["data"]["values"]
             with picture.with_suffix(".csv").open("w", newline="") as file:
-                writer = csv.DictWriter(file, list(dict.fromkeys(key for value in values for key in value)))
+                writer = csv.DictWriter(file, list(dict.fromkeys(key for value in values for key in value)), lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(values)
             yield picture
+
+
+@contextmanager
+def writing(directory: Path) -> Iterator[None]:
+    """Says what is to be done when files cannot be written there."""
+    try:
+        yield
     except OSError as error:
         raise UsageError(f"{directory} cannot be written ({error.strerror})", "name another directory") from error

@@ -20,12 +20,14 @@ import fi_synthetic
 import pytest
 
 from faultinject import campaign, cli
+from faultinject.classify import Outcome
 from faultinject.errors import SetupError, UsageError
 from faultinject.golden import ImageJudge
 from faultinject.models import parse_models
-from faultinject.report import build, charts, codemap, compare, content, figures, latency, page
+from faultinject.report import build, charts, codemap, compare, content, figures, latency, page, published
 from faultinject.statistics import quantile
 from faultinject.store import Store
+from faultinject.table import LABELS
 
 DRAWS = 20_000
 EMBEDDED_MOST = 6_000_000
@@ -245,6 +247,38 @@ def test_figures_are_pictures_with_their_numbers(real: Path, tmp_path: Path) -> 
         assert sum(int(row["draws"]) for row in csv.DictReader(file)) == 90
     picture = (tmp_path / "figures" / "outcomes-fs.svg").read_text()
     assert "recovered transparently" in picture and "reg-bitflip" in picture
+
+
+def test_a_published_summary_says_what_the_database_says(large: Path, tmp_path: Path) -> None:
+    found = read(large)
+    names = {path.name for path in published.write(found, tmp_path / "a")}
+    page_text = (tmp_path / "a" / published.PAGE).read_text()
+    linked = set(re.findall(r"\]\((.+?)\)", page_text))
+    assert linked == {"by-service.svg", "by-model.svg", "recovery.svg", published.FAILURES_CSV} < names
+    assert f"    {content.command(found.parts[0], found.facts)}\n" in page_text
+    tables = page_text.partition("## What was not")[0].splitlines()
+    cells = {line.split(" | ")[0][2:]: line.split(" | ")[1:] for line in tables if line.startswith("| ")}
+    for outcome, count in found.summary["outcomes"].items():
+        low, high = found.summary["intervals"][outcome]["wilson_95"]
+        assert cells[LABELS[Outcome(outcome)]][0] == f"{count:,}" and cells[LABELS[Outcome(outcome)]][3].startswith(
+            f"{100 * low:.2f}–{100 * high:.2f} %")
+    for service, section in found.summary["by_service"].items():
+        assert cells[service][0] == f"{section['recovery_ns']['count']:,}"  # the later of its two tables: recoveries
+    with (tmp_path / "a" / published.FAILURES_CSV).open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["number"]) for row in rows] == [one.row["number"] for one in found.failures]
+    assert sum(int(row["weight"]) for row in rows if row["outcome"] != Outcome.LATENT) == found.failed
+    assert f"{found.failed:,} faults that a user could see" in page_text
+    assert all(len(line) <= published.TEXT_WIDTH for line in page_text.splitlines() if not line.startswith(("|", "    ")))
+    list(published.write(found, tmp_path / "b"))
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_a_summary_that_cannot_be_written_says_so(real: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written .*\n.*mend: name another directory"):
+        list(published.write(read(real), tmp_path / "file" / "summary"))
 
 
 def test_what_cannot_be_done_is_said_with_its_mend(large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
