@@ -125,6 +125,17 @@ static uint64_t count_in_parts(uint64_t parts, uint64_t *flags)
     return region()[0];
 }
 
+/* What the seed makes of a reply; bits that mean something more often than others. */
+static uint64_t nonsense(uint64_t seed, uint64_t *flags, uint64_t *bytes)
+{
+    uint64_t value = seed * 0x9e3779b97f4a7c15u;
+
+    *flags = value & 8 ? value >> 8 & 3 : value >> 8 & INT64_MAX;
+    *bytes = value & 16 ? value >> 40 : (value >> 40 & 0x3fff) << (value >> 60);
+    region()[value >> 32 & 15] = value;
+    return value;
+}
+
 static uint64_t count_in_service_region(void)
 {
     ++*(volatile uint64_t *)WINDOW_REGION;
@@ -185,6 +196,8 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
         return (uint64_t)pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, it->word[0], it->word[1], 0, 0);
     case GUEST_PARTS:
         return count_in_parts(it->word[0], flags);
+    case GUEST_NONSENSE:
+        return nonsense(it->word[0], flags, bytes);
     case GUEST_REGION:
         return count_in_service_region();
     default:

@@ -63,6 +63,7 @@ enum guest_operation {
     GUEST_WORK,        /* (microseconds): so long, in instructions */
     GUEST_ALARM,       /* (deadline_ns, bits): an event at that time */
     GUEST_PARTS,       /* (parts): count in so many transactions, each as GUEST_COUNT does; a fault is in the last */
+    GUEST_NONSENSE,    /* (seed): a reply with any flags, bytes and transfer */
     GUEST_REGION,      /* ++ of the service region's first quadword; its value */
 };
 

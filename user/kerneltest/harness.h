@@ -41,7 +41,8 @@ struct test {
 };
 
 extern const struct test rights_tests[], quota_tests[], page_tests[], transfer_tests[], lending_tests[], call_tests[],
-    timeout_tests[], service_tests[], end_tests[], time_tests[], scheduling_tests[], argument_tests[];
+    timeout_tests[], service_tests[], end_tests[], time_tests[], scheduling_tests[], argument_tests[],
+    hostile_tests[];
 
 /* The text of a failure. */
 const char *failure(int line, const char *what, int64_t actual, int64_t expected);
