@@ -92,23 +92,26 @@ def run_plan(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jobs
     limits = limits or Limits()
     remaining = list(faults)
     for attempt in range(ATTEMPTS):
-        remaining, complaint = _run_batch(workbench, golden, remaining, jobs if attempt == 0 else 1, done, limits)
+        warm = attempt == 0 and len(remaining) >= WARM_FROM_EXPERIMENTS
+        remaining, complaint = _run_batch(workbench, golden, remaining, jobs if attempt == 0 else 1, warm, done, limits)
         if not remaining:
             return
     raise EngineError(f"{len(remaining)} experiments could not be run, the first at {remaining[0].time_ns} ns "
                       f"({remaining[0].model})\n{complaint}", "see QEMU's message above; `perdure doctor` may help")
 
 
-def _run_batch(workbench: Workbench, golden: Golden, faults: list[Fault], jobs: int,
+def _run_batch(workbench: Workbench, golden: Golden, faults: list[Fault], jobs: int, warm: bool,
                done: Callable[[Fault, Experiment], None], limits: Limits) -> tuple[list[Fault], str]:
     """One fork server over these faults; returns those without a result, and what QEMU said."""
     with tempfile.TemporaryDirectory(prefix="perdure-fork-", dir=workbench.directory) as name:
         directory = Path(name)
         plan, results_path, complaint_path = directory / "plan", directory / "results", directory / "stderr"
         _write_plan(plan, faults)
-        warm = int(len(faults) >= WARM_FROM_EXPERIMENTS)
-        machine = workbench.machine("fork", [f"warm={warm}", *_options("fork", workbench, golden, faults, plan,
-                                                                       results_path, jobs, limits)])
+        machine = workbench.machine("fork", _options("fork", workbench, golden, faults, plan, results_path, jobs, limits))
+        if warm:
+            # At the end, for it names services that options before it made known.
+            machine.plugin_options += ["warm=1", *(f"rehearse={name}" for name in sorted(set(workbench.system.names) &
+                                                                                         {fault.service for fault in faults}))]
         with complaint_path.open("wb") as complaint:
             process = machine.start(stdout=subprocess.DEVNULL, stderr=complaint)
             try:

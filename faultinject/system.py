@@ -113,13 +113,18 @@ class System:
                                         reply_address(BUILD / "servers" / f"{entry['image']}.elf")))
         return cls.load(kernel, tuple(services))
 
+    @property
+    def names(self) -> list[str]:
+        """Of the services."""
+        return [service.name for service in self.services]
+
     def service(self, name: str) -> Service:
         """By name."""
         for service in self.services:
             if service.name == name:
                 return service
         raise UsageError(f"there is no service {name}",
-                         "one of " + ", ".join(service.name for service in self.services))
+                         "one of " + ", ".join(self.names))
 
     def service_index(self, name: str) -> int:
         """The number by which the plugin knows it."""

@@ -11,6 +11,7 @@
 #include "disk.h"
 #include "inject.h"
 #include "plan.h"
+#include "rehearsal.h"
 #include "results.h"
 #include "warm.h"
 #include "watch_memory.h"
@@ -25,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { POLL_MS = 5, JOBS_MAX = 256, SHUTDOWN_CAUSE_GUEST_RESET = 7 };
+enum { POLL_MS = 5, JOBS_MAX = 256, SHUTDOWN_CAUSE_GUEST_RESET = 7, REHEARSAL_LONGER_NS = 100000000 };
 
 static struct experiment_options options;
 static uint64_t point_timer[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
@@ -214,6 +215,23 @@ static void missed(const struct experiment *experiment)
     results_done(record);
 }
 
+/* The machine has gone to the end of a path that it is put back from. */
+static void warm_path_ended(void)
+{
+    static bool rehearsed;
+    int64_t ended_at_ns = machine_time();
+
+    if (rehearsal_wanted() && !rehearsed) {
+        rehearsed = true;
+        warm_back(true);
+        rehearsal_begin(ended_at_ns - machine_time() + REHEARSAL_LONGER_NS, warm_path_ended);
+        return;
+    }
+    rehearsal_end();
+    warm_back(false);
+    qemu.timer_mod_ns(point_timer, machine_time());
+}
+
 /* The golden path has reached the next point of the plan. */
 static void point_reached(void)
 {
@@ -298,8 +316,7 @@ static void golden_path_ended(void)
 static void verdict(uint64_t code, uint64_t detail)
 {
     if (warm_running()) {
-        warm_end();
-        qemu.timer_mod_ns(point_timer, machine_time());
+        warm_path_ended();
         return;
     }
     if (!running) {

@@ -10,6 +10,7 @@
 #include "observe.h"
 #include "plan.h"
 #include "quick.h"
+#include "rehearsal.h"
 #include "results.h"
 #include "service.h"
 #include "stretch.h"
@@ -100,6 +101,9 @@ static bool option_other(const char *key, const char *value)
     }
     if (strcmp(key, "service") == 0) {
         return service_add(value);
+    }
+    if (strcmp(key, "rehearse") == 0) {
+        return rehearsal_add(value);
     }
     if (strcmp(key, "layout") == 0) {
         return kernel_layout_read(value);

@@ -61,7 +61,7 @@ static bool section_find(const uint8_t *stream, size_t length, size_t *start, si
     return false;
 }
 
-/* Takes the section out and leaves the file at the first section. */
+/* Takes the section out. */
 static bool state_edit(void)
 {
     struct stat status;
@@ -79,8 +79,7 @@ static bool state_edit(void)
         size_t rest = (size_t)status.st_size - end;
 
         good = pwrite(state_file, stream + end, rest, (off_t)start) == (ssize_t)rest &&
-               ftruncate(state_file, (off_t)(start + rest)) == 0 &&
-               lseek(state_file, STATE_HEADER_BYTES, SEEK_SET) == STATE_HEADER_BYTES;
+               ftruncate(state_file, (off_t)(start + rest)) == 0;
     }
     free(stream);
     return good;
@@ -103,8 +102,14 @@ static bool state_save(void)
 
 static void state_load(void)
 {
-    void *file = qemu.qemu_file_new_input(qemu.qio_channel_file_new_fd(state_file));
+    int reader = dup(state_file);
+    void *file;
 
+    if (reader < 0 || lseek(reader, STATE_HEADER_BYTES, SEEK_SET) != STATE_HEADER_BYTES) {
+        perror("fault injection: the machine's state cannot be read");
+        _exit(1);
+    }
+    file = qemu.qemu_file_new_input(qemu.qio_channel_file_new_fd(reader));
     if (qemu.qemu_load_device_state(file) != 0) {
         fprintf(stderr, "fault injection: the machine's state could not be put back after warming up\n"
                         "  mend: run without warming up\n");
@@ -144,13 +149,16 @@ static void memory_restore(void)
             qemu.cpu_physical_memory_rw(offset, memory_copy + offset, PAGE_BYTES, true);
         }
     }
-    munmap(memory_copy, bytes);
 }
 
-void warm_end(void)
+void warm_back(bool again)
 {
     memory_restore();
     state_load();
-    machine_silence_outputs(false);
-    running = false;
+    if (!again) {
+        munmap(memory_copy, machine_memory_bytes());
+        close(state_file);
+        machine_silence_outputs(false);
+        running = false;
+    }
 }
