@@ -3,13 +3,14 @@
 
 reader checks files that are on the disk from the start; writer, renamer and directories change theirs; numbers draws
 from the random number service. They take turns, one operation each, so that whenever a service is hit others have state
-in it. A campaign against a service that none of them uses has clients for it besides. All of it
-is made here from fixed numbers: the same on every host.
+in it. A campaign against a service that none of them uses has clients for it besides (clients.toml). All of it
+is made from fixed numbers: the same on every host.
 """
 
 from __future__ import annotations
 
 import shutil
+import tomllib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +28,41 @@ from faultinject.workload import Workload, add_files, make_ext2, session_line
 DISK_MIB = 4
 FILE_SIZES = (0, 1, 700, 1024, 5000, 12288, 13000, 20000, 30001)
 
-#: Client: variant, number of operations, and the seed that they are drawn from. Every experiment executes what is left of
-#: all this, so it is short. Seeds are chosen by what the file system executes for them (docs/campaigns.md): as many of its
-#: branches as 60 operations of each had reached with seeds that nobody chose.
-CLIENTS = {"alpha": ("writer", 26, 2668), "beta": ("renamer", 40, 2169), "gamma": ("directories", 26, 1334),
-           "delta": ("reader", 20, 3051), "epsilon": ("numbers", 10, 5)}
+#: Who takes part; that file says what its tables hold.
+CLIENTS = Path(__file__).parent / "clients.toml"
 
-#: Clients besides those, in campaigns against a service that they do not use.
-MORE_CLIENTS = {"timer": {"zeta": ("alarms", 160, 6), "eta": ("alarms", 160, 7)}}
+
+@dataclass(frozen=True)
+class Client:
+    """A program of the workload."""
+
+    name: str
+    arguments: str
+    program: str = "workload"
+    #: Only in campaigns against this service; empty: in all.
+    service: str = ""
+
+    def takes_part(self, services: tuple[str, ...]) -> bool:
+        """In a campaign against these services."""
+        return not self.service or self.service in services or campaign.ALL in services
+
+
+def clients(path: Path = CLIENTS) -> list[Client]:
+    """All that the file names, in its order, which is the order in which they start."""
+    keys = "its keys are arguments, program and service, and all values are texts; docs/add-a-workload.md"
+    try:
+        tables = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", "docs/add-a-workload.md says what it holds") from error
+    found = []
+    for name, table in tables.items():
+        if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+            raise UsageError(f"{path}: {name} is not a table of texts", keys)
+        try:
+            found.append(Client(name, **table))
+        except TypeError as error:
+            raise UsageError(f"{path}: [{name}] lacks arguments, or has a key that is unknown", keys) from error
+    return found
 
 
 def reader_files() -> list[tuple[str, bytes]]:
@@ -58,16 +86,13 @@ def make_disk(image: Path) -> None:
 
 def workload(disk: Path, services: tuple[str, ...]) -> Workload:
     """The session of a campaign against these services."""
-    program = BUILD / "programs" / "workload"
-    if not program.exists():
-        raise SetupError(f"{program} is missing", "build it: make")
-    clients = dict(CLIENTS)
-    for service, more in MORE_CLIENTS.items():
-        if service in services or campaign.ALL in services:
-            clients |= more
-    session = "".join(session_line("workload", [name, variant, "-n", str(operations), "-s", str(seed), "-y"])
-                      for name, (variant, operations, seed) in clients.items())
-    return Workload(f"{len(clients)} clients", session, {"workload": program}, disk)
+    taking_part = [client for client in clients() if client.takes_part(services)]
+    programs = {client.program: BUILD / "programs" / client.program for client in taking_part}
+    for program in programs.values():
+        if not program.exists():
+            raise SetupError(f"{program} is missing", "build it: make")
+    session = "".join(session_line(client.program, [client.name, *client.arguments.split(), "-y"]) for client in taking_part)
+    return Workload(f"{len(taking_part)} clients", session, programs, disk)
 
 
 def boot_option(recovery: str) -> str:

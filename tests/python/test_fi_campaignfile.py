@@ -13,7 +13,7 @@ import pytest
 
 from faultinject import standard
 from faultinject.cli import cli
-from faultinject.errors import SetupError
+from faultinject.errors import SetupError, UsageError
 from faultinject.system import read_symbols
 
 
@@ -115,3 +115,21 @@ def test_a_directory_that_cannot_be_written_is_explained() -> None:
 def test_a_database_that_is_not_there_is_explained(words: tuple[str, ...]) -> None:
     status, errors = perdure(*words)
     assert status == 125 and "there is no campaign database a.sqlite" in errors or "nothing to merge" in errors
+
+
+def test_clients_take_part_where_their_service_is_struck() -> None:
+    everybody = standard.clients()
+    always = [client.name for client in everybody if not client.service]
+    assert [client.name for client in everybody if client.takes_part(("fs",))] == always
+    assert len([client for client in everybody if client.takes_part(("timer", "fs"))]) > len(always) >= 5
+    assert all(client.takes_part(("all",)) for client in everybody)
+
+
+@pytest.mark.parametrize(("text", "complaint"), [
+    ("[a", "cannot be read"), ("a = 1", "a is not a table of texts"), ('[a]\narguments = ["-n", "5"]', "a is not a table of texts"),
+    ('[a]\nprogram = "x"', r"\[a\] lacks arguments"), ('[a]\narguments = ""\nservices = "fs"', "a key that is unknown")])
+def test_a_client_that_is_not_one_is_refused_with_the_mend(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "clients.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=f"clients.toml.*{complaint}(.|\n)*mend: .*add-a-workload"):
+        standard.clients(path)
