@@ -51,6 +51,8 @@ report: all ## write the page of the last campaign, fetching what draws its char
 bench: all ## measure calls, recovery and file operations in instructions
 	@./perdure bench
 
+foreign: ## build programs of others from Debian's sources, unchanged: Lua, SQLite, zlib, bzip2
+
 test: $(BUILD)/manifest.mk $(BUILD)/setup-test.done ## run all tests; the last line says how many passed and failed
 	@$(PYTHON) tools/run_tests.py $(TESTS)
 
