@@ -75,11 +75,11 @@ static bool begin_call(struct service *service, struct thread *caller)
         call_finish(caller, status, call_fate(caller));
         return false;
     }
-    if (message_bytes) {
-        if (caller->domain->thread_count > 1)
-            message_freeze(caller);
+    if (caller->r8 & ((uint64_t)TRANSFER_SEND_MASK << TRANSFER_SEND_SHIFT | TRANSFER_MESSAGE_BYTES_MASK) &&
+        caller->domain->thread_count > 1)
+        message_freeze(caller);
+    if (message_bytes)
         words_copy(worker->message, caller->message, (message_bytes + 7) / 8);
-    }
     service->caller = caller;
     service->attention = attention_due(service) | (caller->r8 || service->large ? ATTENTION_TRANSFER : 0);
     if (call_tried_before(caller))
@@ -93,7 +93,7 @@ static bool begin_call(struct service *service, struct thread *caller)
     worker->rsi = caller->rsi;
     worker->rdx = caller->rdx;
     worker->r10 = caller->r10;
-    worker->r8 = caller->r8;
+    worker->r8 = caller->r8 & ((1ull << TRANSFER_SEND_SHIFT) - 1);
     worker->r9 = operation_of(caller) | (uint64_t)portal->binding << INVOKE_OPERATION_SHIFT;
     worker_deliver(service, caller->context, DELIVER_CALL);
     if (service->pending_events || service->unbinding)
@@ -231,6 +231,7 @@ static void finish_call(struct service *service, struct thread *worker)
 {
     struct thread *caller = service->caller;
     struct sched_context *context = worker->context;
+    uint64_t message_bytes = worker->r8 & TRANSFER_MESSAGE_BYTES_MASK;
 
     if (!caller)
         return;
@@ -253,14 +254,14 @@ static void finish_call(struct service *service, struct thread *worker)
         return;
     }
     message_thaw(caller);
-    if (worker->r8)
-        message_copy(caller, worker, worker->r8);
+    if (message_bytes)
+        message_copy(caller, worker, message_bytes);
     caller->rax = PD_OK;
     caller->rdi = worker->rdi;
     caller->rsi = worker->rsi;
     caller->rdx = worker->rdx;
     caller->r10 = worker->r10;
-    caller->r8 = worker->r8;
+    caller->r8 = handover_in(worker->r8) ? message_bytes | handover_reply(worker, caller) : message_bytes;
     caller->state = THREAD_RUNNABLE;
     if (!context->queued)
         sched_enqueue(context);
@@ -284,8 +285,9 @@ static void finish_trace(struct service *service)
 static bool reply_valid(const struct service *service, const struct thread *worker)
 {
     uint64_t flags = worker->rax & ~(1ull << REPLY_SYSCALL_BIT);
+    uint64_t bytes = worker->r8 & ~((uint64_t)TRANSFER_SEND_MASK << TRANSFER_SEND_SHIFT);
 
-    if (worker->r8 > MESSAGE_BYTES || flags > REPLY_AGAIN || flags == (REPLY_DEFER | REPLY_AGAIN))
+    if (bytes > MESSAGE_BYTES || (handover_in(worker->r8) && !handover_valid(worker->r8)) || flags > REPLY_AGAIN || flags == (REPLY_DEFER | REPLY_AGAIN))
         return false;
     return !flags || (service->portal && !service->closing);
 }
@@ -320,6 +322,8 @@ struct thread *reply_slow(struct thread *worker)
     } else if (service->portal) {
         finish_call(service, worker);
     }
+    if (handover_under_way(service))
+        handover_end(service);
     if (service->stage != STAGE_RUNNING)
         service_set_stage(service, STAGE_RUNNING);
     if (service->context->thread) { /* it worked or helped */

@@ -15,7 +15,7 @@ int64_t capability_reserve(struct capability_table *table, struct domain *payer,
 {
     uint64_t page = slot / CAPABILITIES_PER_PAGE;
 
-    if (!slot || slot >= CAPABILITY_SLOTS - 1)
+    if (!slot || slot >= CAPABILITY_SLOTS - 1 || slot - SLOT_ARRIVED < CALL_CAPABILITIES + USED_PLACES)
         return PD_BAD_ARGUMENT;
     if (table->page[page] == empty_page) {
         struct capability *fresh = kernel_allocate(payer, sizeof(empty_page));
@@ -51,6 +51,8 @@ static void unlink_child(struct capability *child)
 void capability_fill(struct capability *slot, struct object *object, uint8_t rights, uint32_t badge,
                      struct capability *parent)
 {
+    if (parent && parent->leaf)
+        parent = parent->parent;
     object_hold(object);
     *slot = (struct capability){.type = object->type, .rights = rights, .badge = badge, .object = object};
     if (parent)
@@ -60,6 +62,7 @@ void capability_fill(struct capability *slot, struct object *object, uint8_t rig
 static void move_child(struct capability *child, struct capability *parent)
 {
     unlink_child(child);
+    child->moving = 0; /* what it would have moved is gone */
     child->parent = NULL;
     child->previous_sibling = child->next_sibling = NULL;
     if (parent)
@@ -84,6 +87,21 @@ bool capability_delete_step(struct capability *slot, unsigned *limit)
     *slot = (struct capability){.type = OBJECT_NONE};
     object_release(object);
     return true;
+}
+
+void capability_clear(struct capability *slot)
+{
+    unsigned limit = 1;
+
+    capability_delete_step(slot, &limit);
+}
+
+void capability_replace(struct capability *slot, struct capability *source, uint8_t rights, uint32_t badge)
+{
+    unsigned limit = 2; /* the arrival is handed up */
+
+    capability_fill(slot, source->object, rights, badge, source->parent);
+    capability_delete_step(source, &limit);
 }
 
 /* Whatever has children hands them up to `slot` first, so that nothing is looked at twice. */

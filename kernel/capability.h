@@ -4,7 +4,7 @@
  * The rule. A capability is derived from another (its parent) and never carries more rights than that one had
  * then; revoking deletes all that was derived, however far away. A slot that holds nothing has type OBJECT_NONE,
  * and a page of the table that was never used is one shared page of such slots, so that a look-up has no branch
- * but the bound.
+ * but the bound. What has come in a message is a leaf, so that a transaction's end empties its slot in constant time.
  */
 #pragma once
 #include "kernel/object.h"
@@ -17,7 +17,8 @@ _Static_assert(CAPABILITY_PAGES * CAPABILITIES_PER_PAGE == CAPABILITY_SLOTS, "th
 struct capability {
     uint8_t type;   /* OBJECT_*; equal to object->type */
     uint8_t rights; /* RIGHT_* */
-    uint16_t reserved;
+    uint8_t leaf;   /* it has come in a message: what is derived from it becomes derived from its parent */
+    uint8_t moving; /* it has come by a move that takes effect at commit: until then its parent has no other child */
     uint32_t badge;
     struct object *object;
     struct capability *parent, *first_child, *next_sibling, *previous_sibling;
@@ -49,6 +50,20 @@ int64_t capability_reserve(struct capability_table *table, struct domain *payer,
 /* Fill a reserved slot with `object` (a reference of its own is taken) and, if `parent`, as derived from it. */
 void capability_fill(struct capability *slot, struct object *object, uint8_t rights, uint32_t badge,
                      struct capability *parent);
+
+/* Another may be derived from it: it is not on its way to somewhere else. */
+static inline bool capability_derivable(const struct capability *source)
+{
+    const struct capability *parent = source->leaf ? source->parent : source;
+
+    return !parent || !parent->first_child || !parent->first_child->moving;
+}
+
+/* Empty a slot that nothing is derived from. */
+void capability_clear(struct capability *slot);
+
+/* `slot`, which is empty, takes the place of `source`, of which at most its arrival is derived: the end of a move. */
+void capability_replace(struct capability *slot, struct capability *source, uint8_t rights, uint32_t badge);
 
 /* Empty a slot. What was derived from it becomes derived from its parent. Each of these takes one of `*limit`; false:
  * the limit came first, call again. */

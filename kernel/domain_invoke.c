@@ -158,6 +158,8 @@ static int64_t copy(struct thread *self, struct domain *domain)
         return PD_NO_RIGHT;
     if (self->r8 > UINT32_MAX)
         return PD_BAD_ARGUMENT;
+    if (!capability_derivable(source))
+        return PD_BUSY;
     /* A portal is one client's: bind the other one. Calls do not ask for its one right, so it always has it. */
     if (source->type == OBJECT_PORTAL && (destination != domain || !(self->r10 & RIGHT_USE)))
         return PD_NO_RIGHT;

@@ -389,5 +389,6 @@ void portal_close(struct portal *portal)
         object_release(&portal->ssr->object);
         portal->ssr = NULL;
     }
+    handover_forget(portal);
     object_release(&portal->object);
 }

@@ -23,6 +23,7 @@ struct memory;
 #define SERVICE_OPENED 8u  /* client regions that one event or recovery may have open or closed but uncommitted */
 #define SERVICE_ANSWERS 8u /* deferred requests that one transaction may answer */
 #define SERVICE_TRACES 8u
+#define SERVICE_DROPS 8u   /* capabilities that one transaction may give up */
 
 /* Reasons for a reply to leave the fast path. */
 #define ATTENTION_STARTING (1u << 0)  /* the reply says "ready" */
@@ -60,6 +61,7 @@ struct portal {
     uint32_t waiting;        /* callers in the service's queue */
     uint32_t kills;          /* incarnations that died of its last transaction */
     struct portal *service_next, *service_previous, *client_next, *unbind_next;
+    struct capability *kept; /* BINDING_CAPABILITIES that the service keeps of it, NULL: none yet */
 };
 
 struct segment {
@@ -77,6 +79,11 @@ struct answer {
     struct thread *thread;  /* whose deferred request it answers, NULL: it died */
     uint64_t word[3];
     uint64_t message_bytes; /* in the client's message page already */
+};
+
+struct drop {
+    struct portal *portal;
+    uint32_t index;
 };
 
 struct service {
@@ -124,6 +131,11 @@ struct service {
     uint32_t opened_count;
     uint32_t answer_count;
     struct answer answers[SERVICE_ANSWERS];
+
+    uint32_t transient;            /* bit i: slot SLOT_ARRIVED + i may be filled; it is emptied when the transaction ends */
+    uint8_t keep[CALL_CAPABILITIES]; /* 1 + the index at which what arrived there is kept at commit, 0: it is not */
+    uint32_t drop_count;
+    struct drop drops[SERVICE_DROPS];
 
     struct segment segments[SERVICE_SEGMENTS];
     uint32_t segment_count;
@@ -235,6 +247,38 @@ int64_t transfer_lend(struct service *service, struct thread *caller);
 void transfer_freeze(struct service *service);
 void transfer_unlend(struct service *service);
 bool transfer_valid(const struct thread *caller);
+
+/* ---- handover.c: capabilities in messages ---- */
+/* Does this descriptor, or this transaction, have to do with any? Without, nothing here need be called. */
+static inline bool handover_in(uint64_t descriptor)
+{
+    return descriptor >> TRANSFER_SEND_SHIFT;
+}
+
+static inline bool handover_under_way(const struct service *service)
+{
+    return service->transient | service->drop_count;
+}
+
+/* The descriptor says no more than there can be. */
+bool handover_valid(uint64_t descriptor);
+/* What `caller` sends arrives in the transient slots. PD_OK, or why it cannot be served: PD_BAD_ARGUMENT, PD_BAD_CAPABILITY,
+ * PD_NO_RIGHT, PD_BUSY, PD_SLOT_TAKEN, PD_NO_QUOTA; then nothing has arrived. */
+int64_t handover_begin(struct service *service, struct thread *caller);
+/* SERVICE_KEEP, SERVICE_USE and SERVICE_DROP; `portal` is NULL if there is no such binding. */
+int64_t handover_keep(struct service *service, uint64_t arrived, uint64_t index);
+int64_t handover_use(struct service *service, struct portal *portal, uint64_t index, uint64_t place);
+int64_t handover_drop(struct service *service, struct portal *portal, uint64_t index);
+/* Bit i: the service keeps the i-th of the binding. */
+uint64_t handover_kept(const struct portal *portal);
+/* What was asked for in the transaction takes effect. */
+void handover_commit(struct service *service);
+/* After the commit: what the reply of `worker` sends goes to `caller`. What came of it, as a part of the result's descriptor. */
+uint64_t handover_reply(struct thread *worker, struct thread *caller);
+/* The transaction has ended, in either way: the transient slots are emptied. */
+void handover_end(struct service *service);
+/* The binding keeps nothing any more. */
+void handover_forget(struct portal *portal);
 
 /* ---- failure.c: the first half of the crash flow ---- */
 struct failure {

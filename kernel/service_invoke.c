@@ -225,6 +225,7 @@ static void enumerate(struct thread *self, struct service *service)
     service->found = portal;
     service->found_index = index;
     thread_result(self, PD_OK, portal->binding, binding_flags(portal), portal->badge);
+    self->r10 = handover_kept(portal);
 }
 
 static int64_t open_ssr(struct thread *self, struct service *service)
@@ -246,7 +247,11 @@ static int64_t close_ssr(struct service *service)
         return PD_BAD_STAGE;
     transaction_close(service);
     /* Recovery opens as many as there are, so it commits them one by one; what it writes is safe to write again. */
-    if (service->stage == STAGE_RECOVERING && !transaction_commit(service))
+    if (service->stage != STAGE_RECOVERING)
+        return PD_OK;
+    if (transaction_commit(service))
+        handover_end(service);
+    else
         service_fail(service, &(struct failure){.cause = CAUSE_CHECK, .instruction = service->worker->rip});
     return PD_OK;
 }
@@ -320,6 +325,15 @@ static void serve(struct thread *self, struct service *service, uint64_t operati
     case SERVICE_DEFERRED:
         deferred(self, service);
         return;
+    case SERVICE_KEEP:
+        thread_status(self, handover_keep(service, self->rdi, self->rsi));
+        return;
+    case SERVICE_USE:
+        thread_status(self, handover_use(service, service_portal(service, self->rdi), self->rsi, self->rdx));
+        return;
+    case SERVICE_DROP:
+        thread_status(self, handover_drop(service, service_portal(service, self->rdi), self->rsi));
+        return;
     case SERVICE_ALARM:
         thread_status(self, PD_OK);
         service_alarm(service, self->rdi ? clock_ns_to_ticks(self->rdi) | 1 : 0, self->rsi);
@@ -345,7 +359,8 @@ void service_invoke(struct thread *self, struct capability *capability, uint64_t
         needed = RIGHT_GRANT | RIGHT_MANAGE | RIGHT_SUPERVISE;
     else if (operation == SERVICE_QUARANTINE)
         needed = RIGHT_SERVE | RIGHT_SUPERVISE;
-    else if ((operation >= SERVICE_OPEN_SSR && operation <= SERVICE_DEFERRED) || operation == SERVICE_ALARM)
+    else if ((operation >= SERVICE_OPEN_SSR && operation <= SERVICE_DEFERRED) ||
+             (operation >= SERVICE_ALARM && operation <= SERVICE_DROP))
         needed = RIGHT_SERVE;
     else if ((operation >= SERVICE_RECORD && operation <= SERVICE_ACKNOWLEDGE) || operation == SERVICE_USAGE)
         needed = RIGHT_SUPERVISE;

@@ -53,9 +53,11 @@ static void restore(struct thread *self, struct service *service)
 /* Not cut into steps: for experiments that compare with a restart without state, on systems of few clients. */
 static void forget_state(struct service *service)
 {
-    for (struct portal *portal = service->portals; portal; portal = portal->service_next)
+    for (struct portal *portal = service->portals; portal; portal = portal->service_next) {
         if (portal->ssr)
             ssr_forget(&portal->ssr->memory);
+        handover_forget(portal);
+    }
     if (service->region)
         ssr_forget(&service->region->memory);
 }

@@ -21,10 +21,13 @@ bool transfer_valid(const struct thread *caller)
 {
     uint64_t descriptor = caller->r8, pages = lend_pages(caller);
     uint64_t known = TRANSFER_MESSAGE_BYTES_MASK | (uint64_t)TRANSFER_LEND_MASK << TRANSFER_LEND_SHIFT |
-                     TRANSFER_LEND_IN | TRANSFER_LEND_OUT;
+                     TRANSFER_LEND_IN | TRANSFER_LEND_OUT | (uint64_t)TRANSFER_SEND_MASK << TRANSFER_SEND_SHIFT |
+                     (uint64_t)TRANSFER_RECEIVE_MASK << TRANSFER_RECEIVE_SHIFT |
+                     (uint64_t)UINT16_MAX << TRANSFER_RECEIVE_SLOT_SHIFT;
     bool in = descriptor & TRANSFER_LEND_IN, out = descriptor & TRANSFER_LEND_OUT;
 
-    if (descriptor & ~known || (descriptor & TRANSFER_MESSAGE_BYTES_MASK) > MESSAGE_BYTES)
+    if (descriptor & ~known || (descriptor & TRANSFER_MESSAGE_BYTES_MASK) > MESSAGE_BYTES ||
+        (handover_in(descriptor) && !handover_valid(descriptor)))
         return false;
     if (!pages)
         return !in && !out;
@@ -212,6 +215,11 @@ int64_t transaction_begin(struct service *service, struct portal *portal, struct
 
     if (status == PD_OK && caller)
         status = transfer_lend(service, caller);
+    if (status == PD_OK && caller && handover_in(caller->r8)) {
+        status = handover_begin(service, caller);
+        if (status != PD_OK)
+            transfer_unlend(service);
+    }
     if (status != PD_OK)
         return status;
     if (portal->ssr)
@@ -307,6 +315,8 @@ bool transaction_commit(struct service *service)
     if (service->region)
         window_map(service->window + WINDOW_REGION_ENTRY, service->region);
     service->opened_count = 0;
+    if (handover_under_way(service))
+        handover_commit(service);
     transfer_unlend(service);
     if (service->taken_events && service->notification)
         notification_unmask(service->notification, service->taken_events);
@@ -327,6 +337,7 @@ void transaction_rollback(struct service *service)
         window_map(service->window + WINDOW_REGION_ENTRY, service->region);
     service->opened_count = 0;
     service->answer_count = 0;
+    handover_end(service);
     unlend_after_rollback(service);
     service->pending_events |= service->taken_events;
     service->taken_events = 0;

@@ -18,7 +18,7 @@
  *
  * word      in: words 0-3. out: result words 0-3.
  * transfer  in: transfer descriptor of a portal call, word 4 of an operation on a kernel object.
- *           out: bytes of the reply message.
+ *           out: bytes of the reply message, and which capabilities came with it.
  * lend_base in: page-aligned address of the lent pages, word 5 of an operation. Not changed.
  */
 struct pd_call {

@@ -43,6 +43,7 @@ int64_t service_enumerate(uint32_t index, struct service_binding *binding)
         binding->binding = (uint32_t)call.word[0];
         binding->flags = (uint32_t)call.word[1];
         binding->badge = call.word[2];
+        binding->capabilities = (uint32_t)call.word[3];
     }
     return status;
 }

@@ -37,7 +37,7 @@ struct request {
     uint16_t message_bytes; /* request bytes in the message page, 0..4096 */
     uint8_t lent_pages;     /* pages mapped at WINDOW_LEND, 0..64 */
     uint8_t lent_flags;     /* REQUEST_LENT_IN or REQUEST_LENT_OUT when lent_pages > 0 */
-    uint32_t reply_bytes;   /* out: bytes of the message page that are the reply, 0..4096; starts as 0 */
+    uint32_t reply_bytes;   /* out: bytes of the message page that are the reply, 0..4096; starts as 0 (and service_send's) */
     uint64_t words[4];      /* request words */
     uint64_t reply[4];      /* out: reply words 1..3 (word 0 is the hook's result); 1..3 start as 0 */
 };
@@ -138,6 +138,7 @@ struct service_binding {
     uint32_t binding;
     uint32_t flags; /* BINDING_* */
     uint64_t badge; /* of the client's domain */
+    uint32_t capabilities; /* bit i: it has left us one, kept at index i */
 };
 
 /*
@@ -176,6 +177,32 @@ int64_t service_deferred(uint32_t binding, uint32_t *operation, uint64_t words[3
  * not at all. There is one alarm; a new one replaces it, and it outlives the incarnation that asked for it.
  */
 int64_t service_alarm(uint64_t deadline_ns, uint64_t bits);
+
+/*
+ * Capabilities of clients. What came with the call that is being served is at SLOT_ARRIVED + 0..CALL_CAPABILITIES-1 until
+ * the transaction ends (an empty slot: nothing came); OBJECT_IDENTIFY tells what it is. What a later transaction or
+ * incarnation needs is kept with the binding: `index` is the server's choice, 0..BINDING_CAPABILITIES-1, and changes hold from the
+ * commit on. A client may revoke its capability at any time: be ready for PD_BAD_CAPABILITY from whatever takes one.
+ */
+
+/* Keep arrival `arrived` of this call at `index` of its binding, in place of what is there. */
+int64_t service_keep(uint32_t arrived, uint32_t index);
+
+/*
+ * Put what `binding` keeps at `index` into slot SLOT_USED + `place` (0..USED_PLACES-1), until the transaction ends or, in
+ * recovery, service_close_ssr. PD_BAD_CAPABILITY: nothing is kept there.
+ */
+int64_t service_use(uint32_t binding, uint32_t index, uint32_t place);
+
+/* Keep nothing at `index` of `binding` any more. At most eight in one transaction. */
+int64_t service_drop(uint32_t binding, uint32_t index);
+
+/*
+ * Send a capability with the reply of this call, one of at most CALL_CAPABILITIES: a copy of `slot`, with `rights` of its
+ * rights. The client gets it if it has offered a slot for it. Set reply_bytes, at most MESSAGE_CAPABILITIES_OFFSET beside
+ * it, before.
+ */
+void service_send(struct request *request, uint32_t slot, uint64_t rights, uint32_t flags, uint32_t badge);
 
 /* End this incarnation: everything of this transaction is taken back and the service is restarted. */
 _Noreturn void server_panic(uint64_t code);

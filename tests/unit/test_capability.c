@@ -86,7 +86,7 @@ START_TEST(slots_out_of_bounds_look_empty_whatever_the_table_holds)
     static const uint64_t beyond[] = {CAPABILITY_SLOTS - 1, CAPABILITY_SLOTS, CAPABILITY_SLOTS + 1, 0xffff,
                                       1ull << 32,           UINT64_MAX};
 
-    for (uint64_t slot = 1; slot < CAPABILITY_SLOTS - 1; slot++)
+    for (uint64_t slot = SLOT_FREE; slot < CAPABILITY_SLOTS - 1; slot++)
         fill(slot, &objects[0], NULL);
     for (unsigned i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
         struct capability *found;
@@ -102,6 +102,17 @@ START_TEST(slot_zero_is_never_used)
     struct capability *found;
 
     ck_assert_int_eq(capability_reserve(&table, NULL, 0, &found), PD_BAD_ARGUMENT);
+}
+END_TEST
+
+START_TEST(slots_of_what_comes_in_messages_are_never_reserved)
+{
+    struct capability *found;
+
+    for (uint64_t slot = SLOT_ARRIVED; slot < SLOT_USED + USED_PLACES; slot++)
+        ck_assert_int_eq(capability_reserve(&table, NULL, slot, &found), PD_BAD_ARGUMENT);
+    ck_assert_int_eq(capability_reserve(&table, NULL, SLOT_ARRIVED - 1, &found), PD_OK);
+    ck_assert_int_eq(capability_reserve(&table, NULL, SLOT_USED + USED_PLACES, &found), PD_OK);
 }
 END_TEST
 
@@ -207,14 +218,14 @@ START_TEST(deleting_one_with_many_children_is_bounded_and_loses_none)
     struct capability *middle = fill(2, &objects[0], root);
     unsigned steps = 0, limit = 10;
 
-    for (uint64_t slot = 3; slot < 103; slot++)
+    for (uint64_t slot = 70; slot < 170; slot++)
         fill(slot, &objects[0], middle);
     for (; !capability_delete_step(middle, &limit); limit = 10) {
         ck_assert_uint_eq(middle->type, OBJECT_MEMORY);
         ck_assert_uint_lt(++steps, 20);
     }
     ck_assert_uint_eq(steps, 10);
-    for (uint64_t slot = 3; slot < 103; slot++)
+    for (uint64_t slot = 70; slot < 170; slot++)
         ck_assert_ptr_eq(capability_at(&table, slot)->parent, root);
     ck_assert(capability_revoke_step(root, 1000));
     ck_assert_uint_eq(objects[0].references, 2);
@@ -225,13 +236,74 @@ START_TEST(clearing_a_table_is_bounded_and_gives_everything_back)
 {
     unsigned steps = 0;
 
-    for (uint64_t slot = 1; slot < 1000; slot++)
-        fill(slot, &objects[slot % OBJECTS], slot > 1 ? capability_at(&table, slot / 2) : NULL);
+    for (uint64_t slot = SLOT_FREE; slot < 1000; slot++)
+        fill(slot, &objects[slot % OBJECTS], slot >= 2 * SLOT_FREE ? capability_at(&table, slot / 2) : NULL);
     while (!capability_table_clear_step(&table, NULL, 64))
         ck_assert_uint_lt(++steps, 100);
     for (unsigned i = 0; i < OBJECTS; i++)
         ck_assert_uint_eq(objects[i].references, 1);
     ck_assert_uint_eq(pages_allocated, 0);
+}
+END_TEST
+
+/* ---- capabilities in messages ---- */
+
+START_TEST(what_is_derived_from_a_leaf_is_derived_from_its_parent)
+{
+    struct capability *root = fill(1, &objects[0], NULL);
+    struct capability *leaf = fill(2, &objects[0], root), *copy;
+
+    leaf->leaf = 1;
+    copy = fill(3, &objects[0], leaf);
+    ck_assert_ptr_eq(copy->parent, root);
+    ck_assert_ptr_null(leaf->first_child);
+    capability_clear(leaf);
+    ck_assert_uint_eq(leaf->type, OBJECT_NONE);
+    ck_assert(capability_revoke_step(root, 10));
+    ck_assert_uint_eq(copy->type, OBJECT_NONE);
+}
+END_TEST
+
+START_TEST(a_leaf_whose_parent_is_deleted_goes_up)
+{
+    struct capability *root = fill(1, &objects[0], NULL);
+    struct capability *middle = fill(2, &objects[0], root);
+    struct capability *leaf = fill(3, &objects[0], middle);
+
+    leaf->leaf = leaf->moving = 1;
+    ck_assert(!capability_derivable(middle));
+    ck_assert(!capability_derivable(leaf)); /* it would be the parent's second child */
+    ck_assert(capability_derivable(root));
+    delete (middle);
+    ck_assert_ptr_eq(leaf->parent, root);
+    ck_assert_uint_eq(leaf->moving, 0); /* what it would have moved is gone */
+    ck_assert(capability_derivable(root));
+    delete (root);
+    ck_assert_ptr_null(leaf->parent);
+    ck_assert_ptr_null(fill(4, &objects[0], leaf)->parent);
+}
+END_TEST
+
+START_TEST(a_move_puts_the_new_one_in_the_place_of_the_old)
+{
+    struct capability *root = fill(1, &objects[0], NULL);
+    struct capability *source = fill(2, &objects[0], root);
+    struct capability *arrival = fill(3, &objects[0], source);
+    struct capability *kept;
+
+    arrival->leaf = arrival->moving = 1;
+    ck_assert_int_eq(capability_reserve(&table, NULL, 4, &kept), PD_OK);
+    capability_replace(kept, source, RIGHT_USE, 7);
+    ck_assert_uint_eq(source->type, OBJECT_NONE);
+    ck_assert_ptr_eq(kept->parent, root);
+    ck_assert_uint_eq(kept->rights, RIGHT_USE);
+    ck_assert_uint_eq(kept->badge, 7);
+    ck_assert_ptr_eq(arrival->parent, root);
+    ck_assert(capability_derivable(root));
+    capability_clear(arrival);
+    ck_assert_uint_eq(objects[0].references, 3);
+    ck_assert(capability_revoke_step(root, 10));
+    ck_assert_uint_eq(kept->type, OBJECT_NONE);
 }
 END_TEST
 
@@ -342,6 +414,10 @@ int main(void)
     tcase_add_test(cases, a_revoke_that_was_cut_short_has_freed_nobody);
     tcase_add_test(cases, deleting_one_with_many_children_is_bounded_and_loses_none);
     tcase_add_test(cases, clearing_a_table_is_bounded_and_gives_everything_back);
+    tcase_add_test(cases, slots_of_what_comes_in_messages_are_never_reserved);
+    tcase_add_test(cases, what_is_derived_from_a_leaf_is_derived_from_its_parent);
+    tcase_add_test(cases, a_leaf_whose_parent_is_deleted_goes_up);
+    tcase_add_test(cases, a_move_puts_the_new_one_in_the_place_of_the_old);
     tcase_add_test(cases, random_operations_agree_with_a_model);
     suite_add_tcase(suite, cases);
     runner = srunner_create(suite);

@@ -30,7 +30,7 @@
 #define KILLER_PRIORITY 25
 #define KILLER_STACK_BYTES 8192
 #define FIRST_DELAY_NS 3000000u
-#define DELAY_STEP_NS 37 /* so that kills fall on different places */
+#define PHASE_TICKS 613 /* kills come at ticks of the clock: calls begin so much later each time, so that they fall on different places */
 
 static uint8_t killer_stack[KILLER_STACK_BYTES] __attribute__((aligned(16)));
 static volatile uint32_t victim;   /* slot of the service to kill, 0: nothing to do */
@@ -90,8 +90,10 @@ static uint64_t one_recovery(uint32_t service, bench_operation *operation, uint6
     uint64_t turn = 0;
 
     kill_done = 0;
-    kill_at_ns = pd_now_ns() + FIRST_DELAY_NS + attempt * DELAY_STEP_NS;
+    kill_at_ns = pd_now_ns() + FIRST_DELAY_NS;
     victim = service;
+    while (pd_ticks() < began + attempt * PHASE_TICKS) {
+    }
     while (!kill_done) {
         if (operation(turn++) != 0) {
             return UINT64_MAX;

@@ -143,6 +143,21 @@ static uint64_t count_in_service_region(void)
     return *(volatile uint64_t *)WINDOW_REGION;
 }
 
+static uint64_t hand_over(const struct delivery *it, uint64_t *transfer)
+{
+    uint64_t operation = it->selector & 0xffff, result;
+
+    if (operation < GUEST_HANDOVER || operation > GUEST_HANDOVER_LAST) {
+        return (uint64_t)-1;
+    }
+    result = guest_handover(operation, it->word, transfer);
+    if (board()->hold) {
+        pause_until(&board()->release);
+    }
+    fault_if_due();
+    return result;
+}
+
 /* One call; *flags and *bytes are the reply's. */
 static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *bytes)
 {
@@ -200,8 +215,11 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
         return nonsense(it->word[0], flags, bytes);
     case GUEST_REGION:
         return count_in_service_region();
+    case GUEST_KEEP_DEFER:
+        *flags = REPLY_DEFER;
+        return guest_handover(GUEST_KEEP, it->word, bytes);
     default:
-        return (uint64_t)-1;
+        return hand_over(it, bytes);
     }
 }
 
@@ -211,6 +229,7 @@ static _Noreturn void service_loop(void)
 
     board()->starts++;
     board()->starts_before = board()->inner_done;
+    guest_handover_started();
     if (board()->fault_start) {
         board()->fault_start--;
         __asm__ volatile("ud2");
@@ -223,6 +242,7 @@ static _Noreturn void service_loop(void)
         if (it.kind == DELIVER_CALL) {
             result = serve(&it, &flags, &bytes);
         } else if (it.kind == DELIVER_EVENT) {
+            guest_handover_own(DELIVER_EVENT, 0);
             fault_if_due();
             if (board()->event_lends) {
                 it.word[0] = GUEST_FILL_LATE;
@@ -232,6 +252,7 @@ static _Noreturn void service_loop(void)
             board()->events |= it.word[0];
             board()->event_count++;
         } else {
+            guest_handover_own(DELIVER_UNBIND, it.selector >> INVOKE_OPERATION_SHIFT);
             fault_if_due();
             board()->unbinds++;
         }
@@ -347,6 +368,30 @@ _Noreturn void guest_writer(uint64_t argument)
         board()->arrived[argument & 0xff]++;
         *(volatile uint64_t *)BUFFER_ADDRESS = board()->arrived[argument & 0xff];
     }
+}
+
+_Noreturn void guest_sender(uint64_t argument, uint64_t message)
+{
+    uint64_t number = argument & 0xff, source = argument >> 32 & 0xffff, offered = board()->scratch[2];
+    volatile struct capability_transfer *list = (volatile struct capability_transfer *)(message + MESSAGE_CAPABILITIES_OFFSET);
+    struct pd_call call = {.word = {board()->scratch[3], board()->scratch[4], board()->scratch[5], 0}};
+
+    if (source) {
+        list->slot = (uint16_t)source;
+        list->rights = RIGHT_WRITE | RIGHT_GRANT;
+        list->flags = argument >> 48 & 1;
+        list->badge = 0;
+        call.transfer = 1ul << TRANSFER_SEND_SHIFT;
+    }
+    if (offered) {
+        call.transfer |= 1ul << TRANSFER_RECEIVE_SHIFT | offered << TRANSFER_RECEIVE_SLOT_SHIFT;
+    }
+    board()->arrived[number] = 1;
+    board()->status[number] = pd_invoke(argument >> 8 & 0xffff, argument >> 24 & 0xff, &call);
+    board()->word[number] = call.word[0];
+    board()->order[number] = call.transfer;
+    board()->arrived[number] = 2;
+    sleep_for_ever();
 }
 
 _Noreturn void guest_caller(uint64_t argument)

@@ -8,6 +8,7 @@
 #ifndef USER_KERNELTEST_GUEST_H
 #define USER_KERNELTEST_GUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BOARD_ADDRESS 0x300000000ul  /* in every domain of the test */
@@ -21,6 +22,7 @@ struct board {
     uint64_t recoveries;    /* of them at the recovered entry */
     uint64_t serving;       /* deliveries begun */
     uint64_t release;       /* whoever waits for it goes on */
+    uint64_t hold;          /* GUEST_HANDOVER and those after it wait for `release` */
     uint64_t fault;         /* so many deliveries more end in a fault */
     uint64_t fault_start;   /* so many starts more end in a fault */
     uint64_t events;        /* bits taken */
@@ -34,6 +36,10 @@ struct board {
     uint64_t order[BOARD_ENTRIES];
     uint64_t ordered;
     uint64_t event_lends; /* an event lends the page here, of the service, to the inner one's GUEST_FILL_LATE */
+    uint64_t kept_at_start;  /* what the service kept of its first binding when it started last, a mask */
+    uint64_t use_in[3];      /* by kind of delivery: 1 + index of what is signalled there with bit 1 << kind */
+    int64_t used_status[3];
+    uint64_t event_binding;  /* whose, in an event */
     uint64_t scratch[64];
 };
 
@@ -65,7 +71,26 @@ enum guest_operation {
     GUEST_PARTS,       /* (parts): count in so many transactions, each as GUEST_COUNT does; a fault is in the last */
     GUEST_NONSENSE,    /* (seed): a reply with any flags, bytes and transfer */
     GUEST_REGION,      /* ++ of the service region's first quadword; its value */
+    GUEST_HANDOVER,    /* those below: after them a fault, or board.release, if the board says so */
+    GUEST_KEEP = GUEST_HANDOVER, /* (arrived, index): the status of SERVICE_KEEP */
+    GUEST_DROP,        /* (binding, index) */
+    GUEST_USE,         /* (binding, index, place) */
+    GUEST_SIGNAL,      /* (slot, bits) */
+    GUEST_SIGNAL_KEPT, /* (binding, index, bits) */
+    GUEST_KIND,        /* (slot): what is there: badge << 16 | type << 8 | rights */
+    GUEST_KEPT,        /* (place in the enumeration): a mask of indices */
+    GUEST_SEND,        /* (slot, rights, flags): with the reply, badge 3 */
+    GUEST_SEND_KEPT,   /* (binding, index, rights) */
+    GUEST_PASS_ON,     /* (operation, word): call the inner service, sending the first arrival */
+    GUEST_RECEIVE,     /* (operation, word): the same, and keep what its reply sends at index 5 */
+    GUEST_HANDOVER_LAST = GUEST_RECEIVE,
+    GUEST_KEEP_DEFER,  /* (arrived, index): keep, and leave the request with its client */
 };
+
+/* guest_handover.c: *transfer is the reply's descriptor; what the incarnation finds; other deliveries than calls. */
+uint64_t guest_handover(uint64_t operation, const uint64_t word[4], uint64_t *transfer);
+void guest_handover_started(void);
+void guest_handover_own(uint64_t kind_of_delivery, uint64_t binding);
 
 #define GUEST_INNER_SLOT 3900 /* the outer service's portal of the inner one */
 #define GUEST_NEVER_SLOT 3901 /* this domain's notification that nobody signals */
@@ -96,6 +121,16 @@ _Noreturn void guest_caller(uint64_t argument);
 #define GUEST_CALL(number, slot, operation, pages, flags, word)                                                 \
     ((uint64_t)(number) | (uint64_t)(slot) << 8 | (uint64_t)(operation) << 24 | (uint64_t)(pages) << 32 |       \
      (uint64_t)(flags) << 40 | (uint64_t)(word) << 48)
+
+/* Calls portal slot (argument >> 8 & 0xffff), operation (argument >> 24 & 0xff), sending slot (argument >> 32 & 0xffff) with
+ * flags (argument >> 48 & 1), offering slot board.scratch[2] if that is one; words 0-2 are board.scratch[3] and those after
+ * it. Notes status, word 0 and the mask of what came (in order[number]), then sleeps. */
+_Noreturn void guest_sender(uint64_t argument, uint64_t message);
+#define GUEST_SENDER_ENTRY ((void (*)(uint64_t))(void (*)(void))guest_sender)
+#define GUEST_SENDER(number, slot, operation, source, flags)                                                 \
+    ((uint64_t)(number) | (uint64_t)(slot) << 8 | (uint64_t)(operation) << 24 | (uint64_t)(source) << 32 |      \
+     (uint64_t)(flags) << 48)
+
 #define GUEST_CALL_OUT 1
 #define GUEST_CALL_MESSAGE 2
 

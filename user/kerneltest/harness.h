@@ -40,9 +40,22 @@ struct test {
     const char *(*run)(void);
 };
 
-extern const struct test rights_tests[], quota_tests[], page_tests[], transfer_tests[], lending_tests[], call_tests[],
-    timeout_tests[], service_tests[], end_tests[], time_tests[], scheduling_tests[], argument_tests[],
-    hostile_tests[];
+/* One group a line; main.c has their order. */
+extern const struct test rights_tests[];
+extern const struct test quota_tests[];
+extern const struct test page_tests[];
+extern const struct test transfer_tests[];
+extern const struct test lending_tests[];
+extern const struct test call_tests[];
+extern const struct test handover_tests[];
+extern const struct test handover_end_tests[];
+extern const struct test timeout_tests[];
+extern const struct test service_tests[];
+extern const struct test end_tests[];
+extern const struct test time_tests[];
+extern const struct test scheduling_tests[];
+extern const struct test argument_tests[];
+extern const struct test hostile_tests[];
 
 /* The text of a failure. */
 const char *failure(int line, const char *what, int64_t actual, int64_t expected);

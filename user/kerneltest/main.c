@@ -5,9 +5,23 @@
 
 #include "harness.h"
 
-static const struct test *const groups[] = {rights_tests,  quota_tests,   page_tests, transfer_tests,
-                                            lending_tests, call_tests,    timeout_tests, service_tests,
-                                            end_tests,     time_tests,    scheduling_tests, argument_tests, hostile_tests};
+static const struct test *const groups[] = {
+    rights_tests,
+    quota_tests,
+    page_tests,
+    transfer_tests,
+    lending_tests,
+    call_tests,
+    handover_tests,
+    handover_end_tests,
+    timeout_tests,
+    service_tests,
+    end_tests,
+    time_tests,
+    scheduling_tests,
+    argument_tests,
+    hostile_tests,
+};
 
 static int ok_count, failed_count;
 

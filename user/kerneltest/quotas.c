@@ -77,7 +77,7 @@ static const char *threads_run_out(void)
 static const char *capabilities_run_out(void)
 {
     uint32_t domain = small_domain();
-    uint64_t slot = 1;
+    uint64_t slot = SLOT_FREE;
     int64_t status = PD_OK;
 
     for (; status == PD_OK && slot < CAPABILITY_SLOTS; slot++) {
@@ -85,11 +85,11 @@ static const char *capabilities_run_out(void)
     }
     EXPECT(status, PD_NO_QUOTA);
     EXPECT_TRUE(slot > 1000);
-    EXPECT(pd_copy(SLOT_SELF_DOMAIN, GUEST_NEVER_SLOT, domain, 1, RIGHT_USE, 0), PD_SLOT_TAKEN);
-    EXPECT(pd_delete(domain, 1), PD_OK);
-    EXPECT(pd_copy(SLOT_SELF_DOMAIN, GUEST_NEVER_SLOT, domain, 1, RIGHT_USE, 0), PD_OK);
+    EXPECT(pd_copy(SLOT_SELF_DOMAIN, GUEST_NEVER_SLOT, domain, SLOT_FREE, RIGHT_USE, 0), PD_SLOT_TAKEN);
+    EXPECT(pd_delete(domain, SLOT_FREE), PD_OK);
+    EXPECT(pd_copy(SLOT_SELF_DOMAIN, GUEST_NEVER_SLOT, domain, SLOT_FREE, RIGHT_USE, 0), PD_OK);
     EXPECT(pd_revoke(SLOT_SELF_DOMAIN, GUEST_NEVER_SLOT), PD_OK);
-    EXPECT(pd_delete(domain, 1), PD_BAD_CAPABILITY);
+    EXPECT(pd_delete(domain, SLOT_FREE), PD_BAD_CAPABILITY);
     end_domain(domain);
     return NULL;
 }
