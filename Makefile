@@ -59,7 +59,7 @@ test: $(BUILD)/manifest.mk $(BUILD)/setup-test.done ## run all tests; the last l
 # Some lines of tools/soak.toml: make soak SOAK="fuzz mixed"; what there is: make soak SOAK=--list.
 SOAK ?=
 
-soak: all $(BUILD)/setup-test.done ## run everything at its full size, for hours; the last line says what holds
+soak: $(BUILD)/setup-test.done all fuzz-programs ## run everything at its full size, for hours; the last line says what holds
 	@$(PYTHON) tools/soak.py $(SOAK)
 
 doctor: ## say what the build and the tests need, what is present and what is missing

@@ -19,6 +19,10 @@ HOST_TEST_FLAGS := -std=gnu17 -O1 -g -mcrc32 -fno-strict-aliasing -fno-omit-fram
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(WARNING_FLAGS) $(INCLUDE_FLAGS) -DHOST_TEST=1
 HOST_TEST_LIBRARIES := -lcheck -lsubunit -lrt -lm -lpthread
 
+# The same under libFuzzer, which comes with clang; gcc has had its say on warnings.
+FUZZ_CC := clang
+FUZZ_FLAGS := $(filter-out -W%,$(HOST_TEST_FLAGS)) -O2 -w -fsanitize=fuzzer -DHOST_FUZZ=1
+
 STATIC_LINK_FLAGS := -static -nostdlib --build-id=none -z noexecstack -z separate-code -z max-page-size=4096
 KERNEL_LINK_FLAGS := $(STATIC_LINK_FLAGS) -T boot/kernel.ld
 SERVER_LINK_FLAGS := $(STATIC_LINK_FLAGS) --gc-sections -T mk/server.ld

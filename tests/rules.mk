@@ -29,3 +29,27 @@ $(foreach file,$(UNIT_TEST_FILES),$(eval $(call unit-test,$(call unit-name,$(fil
 
 .PHONY: unit-tests
 unit-tests: $(UNIT_TEST_PROGRAMS)
+
+# Coverage-guided fuzzing on the build machine: every tests/fuzz/fuzz_NAME.c is a program,
+# built by clang with libFuzzer and the same sanitizers (tools/fuzz_host.py runs them).
+FUZZ_FILES := $(shell grep -l -m 1 '^[ /*]*sources:' $(wildcard tests/fuzz/fuzz_*.c) /dev/null)
+
+# fuzz-program NAME,FILES,FLAGS
+define fuzz-program
+FUZZ_PROGRAMS += $(BUILD)/fuzz/$(1)
+DEPENDENCIES += $(patsubst %.c,$(BUILD)/obj/fuzz/$(1)/%.d,$(2))
+
+$(BUILD)/obj/fuzz/$(1)/%.o: %.c $(COMPILE_NEEDS)
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$<) $(FUZZ_CC) $(3) $(FUZZ_FLAGS) $$(DEPEND_FLAGS) -c $$< -o $$@
+
+$(BUILD)/fuzz/$(1): $(patsubst %.c,$(BUILD)/obj/fuzz/$(1)/%.o,$(2))
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@) $(FUZZ_CC) $(FUZZ_FLAGS) -o $$@ $$^
+endef
+
+$(foreach file,$(FUZZ_FILES),$(eval $(call fuzz-program,$(patsubst tests/fuzz/fuzz_%.c,%,$(file)),\
+	$(file) tests/fuzz/fuzz.c $(call unit-sources,$(file)),$(call unit-line,$(file),flags))))
+
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZ_PROGRAMS)

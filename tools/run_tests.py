@@ -5,7 +5,7 @@
 Rule: silence is a failure. A suite that ends early, prints nothing or cannot start counts as one failure; the exit
 status is 0 only if something passed and nothing failed.
 
-usage: tools/run_tests.py [SUITE...]      suites: build sources abi unit model python boot recovery programs
+usage: tools/run_tests.py [SUITE...]      suites: build sources abi unit fuzz model python boot recovery programs
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import fuzz_host
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -83,8 +85,8 @@ def tally_tap(name: str, status: int, text: str) -> Tally:
 
 
 def suite_build() -> Tally:
-    """Everything and the unit tests compile."""
-    status, text = run(["make", "--keep-going", "all", "unit-tests"], SUITE_TIMEOUT_S, {"MAKEFLAGS": ""})
+    """Everything, the unit tests and the fuzzed programs compile."""
+    status, text = run(["make", "--keep-going", "all", "unit-tests", "fuzz-programs"], SUITE_TIMEOUT_S, {"MAKEFLAGS": ""})
     if status == 0:
         return Tally(passed=1)
     problems = [line for line in text.splitlines() if re.search(r"error|\*\*\*|undefined", line)]
@@ -133,6 +135,19 @@ def suite_unit() -> Tally:
     return tally
 
 
+def suite_fuzz() -> Tally:
+    """Coverage-guided fuzzing, for a moment."""
+    tally = Tally()
+    for name, runs in fuzz_host.names().items():
+        report = fuzz_host.fuzz(name, runs, 0)
+        if report.status == 0:
+            tally.passed += 1
+        else:
+            tail = "\n    ".join(report.text.strip().splitlines()[-25:])
+            tally.failures.append(f"{report.line}\n    {tail}")
+    return tally
+
+
 def suite_model() -> Tally:
     """The protocol, and mutants of it that must be caught."""
     return tally_tap("model", *run([PYTHON, "model/check.py"], 300))
@@ -176,6 +191,7 @@ SUITES: dict[str, Callable[[], Tally]] = {
     "sources": suite_sources,
     "abi": suite_abi,
     "unit": suite_unit,
+    "fuzz": suite_fuzz,
     "model": suite_model,
     "python": pytest_suite("tests/python", "loadfile"),
     "boot": pytest_suite("tests/boot"),

@@ -320,13 +320,16 @@ static bool payload_is_sound(const struct log_record *record)
 {
     struct log_half *half = current_half();
     uint8_t *payload = half->payload + record->payload;
-    const uint8_t *copy = half->payload_copy + record->copy;
+    const uint8_t *copy;
 
     if (log_payload_check(record->block, record->offset, payload, record->bytes) == record->payload_check) {
         return true;
     }
-    if (record->copy == NO_COPY ||
-        log_payload_check(record->block, record->offset, copy, record->bytes) != record->payload_check) {
+    if (record->copy == NO_COPY) {
+        return false;
+    }
+    copy = half->payload_copy + record->copy;
+    if (log_payload_check(record->block, record->offset, copy, record->bytes) != record->payload_check) {
         return false;
     }
     memcpy(payload, copy, record->bytes);

@@ -111,6 +111,7 @@ __attribute__((noreturn)) static void crash(void)
     siglongjmp(crash_point, 1);
 }
 
+#ifndef HOST_FUZZ /* libFuzzer has its own, and crashes come where an input says */
 /* Called at each basic block of code that was compiled with -fsanitize-coverage=trace-pc. */
 void __sanitizer_cov_trace_pc(void);
 
@@ -133,6 +134,7 @@ __attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc(void)
         set_trap_flag(true);
     }
 }
+#endif
 
 static void on_trap(int signal, siginfo_t *info, void *context)
 {
@@ -299,21 +301,38 @@ void host_restart(void)
     start_up(service_start_fresh);
 }
 
+static void set_disk(uint8_t *memory, size_t bytes)
+{
+    assert(memory != NULL);
+    map_windows();
+    free(disk);
+    disk = memory;
+    disk_bytes = bytes;
+    memset(&host_counts, 0, sizeof(host_counts));
+    host_restart();
+}
+
+void host_start_with(const void *image, size_t bytes)
+{
+    uint8_t *memory = malloc(bytes);
+
+    set_disk(memory ? memcpy(memory, image, bytes) : NULL, bytes);
+}
+
 void host_start(const char *image)
 {
     FILE *file = fopen(image, "rb");
+    uint8_t *memory;
+    size_t bytes;
 
-    map_windows();
     assert(file != NULL);
     fseek(file, 0, SEEK_END);
-    disk_bytes = (size_t)ftell(file);
+    bytes = (size_t)ftell(file);
     rewind(file);
-    free(disk);
-    disk = malloc(disk_bytes);
-    assert(disk != NULL && fread(disk, 1, disk_bytes, file) == disk_bytes);
+    memory = malloc(bytes);
+    assert(memory != NULL && fread(memory, 1, bytes, file) == bytes);
     fclose(file);
-    memset(&host_counts, 0, sizeof(host_counts));
-    host_restart();
+    set_disk(memory, bytes);
 }
 
 void host_save(const char *image)

@@ -65,6 +65,9 @@ int host_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Load an image as the disk, forget all clients, start the server fresh. */
 void host_start(const char *image);
 
+/* The same with an image that is in memory. */
+void host_start_with(const void *image, size_t bytes);
+
 /* Start the server fresh again on the disk as it is now: after a power cut, or after an unmount. It may crash as planned. */
 void host_restart(void);
 
