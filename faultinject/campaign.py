@@ -35,6 +35,7 @@ from faultinject.store import Part, Store
 from faultinject.symbols import keep
 from faultinject.system import System, file_sha256
 from faultinject.target import target_of
+from faultinject.times import Account
 from faultinject.trace import Tracer
 from faultinject.workload import Workload
 
@@ -63,6 +64,8 @@ class Request:
     until: Until | None = None
     #: Address of a Dask scheduler whose workers run the experiments; empty: this machine does.
     dask: str = ""
+    #: On this machine.
+    conduct: engine.Conduct = engine.Conduct()
 
     @property
     def part(self) -> Part:
@@ -110,6 +113,7 @@ class Report:
     #: Experiments that this run made, and how long it took.
     run: int
     seconds: float
+    account: Account
 
     @property
     def database(self) -> Path:
@@ -132,18 +136,21 @@ class Runner(Protocol):
 
 
 class LocalRunner:
-    """The fork server on this machine."""
+    """This machine."""
 
     workers = None
 
-    def __init__(self, workbench: Workbench, golden: Golden, judges: Judges, jobs: int) -> None:
-        self._workbench, self._golden, self._judges, self._jobs = workbench, golden, judges, jobs
+    def __init__(self, workbench: Workbench, golden: Golden, judges: Judges, jobs: int, conduct: engine.Conduct) -> None:
+        self._workbench, self._golden, self._judges = workbench, golden, judges
+        self._jobs, self._conduct = jobs, conduct
 
     def run(self, faults: Sequence[Fault], deliver: Callable[[schema.Record], None], idle: Callable[[], None]) -> None:
         def done(fault: Fault, experiment: Experiment) -> None:
-            deliver(schema.record(self._judges(fault, experiment)))
+            with self._workbench.account.on("judging"):
+                record = schema.record(self._judges(fault, experiment))
+            deliver(record)
 
-        engine.run_plan(self._workbench, self._golden, faults, self._jobs, done)
+        engine.run_plan(self._workbench, self._golden, faults, self._jobs, done, self._conduct)
 
     def verdicts(self) -> dict[str, DiskVerdict]:
         return self._judges.new_verdicts()
@@ -197,15 +204,15 @@ def run(workbench: Workbench, request: Request, directory: Path, show: Show,
                        Tracer(workbench, golden, executions) if request.prune else None)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(open_store(directory / DATABASE, facts, request, space))
-        runner: Runner = LocalRunner(workbench, golden, judges, request.jobs)
+        runner: Runner = LocalRunner(workbench, golden, judges, request.jobs, request.conduct)
         if request.dask:
             parcel = Parcel.pack(workbench, golden, facts, tuple(executions), oracle)
             runner = stack.enter_context(cluster.connect(request.dask, parcel))
-        worker = Campaign(store, space, request, runner, judges.overwritten, show)
+        worker = Campaign(store, space, request, runner, judges.overwritten, show, workbench.account)
         worker.run()
         found = summary.write(store, directory / SUMMARY)
     shutil.rmtree(workbench.directory, ignore_errors=True)
-    return Report(found, directory, worker.progress.run, time.monotonic() - started)
+    return Report(found, directory, worker.progress.run, time.monotonic() - started, workbench.account)
 
 
 #: Facts in which campaigns may not differ when one goes on or when they are merged, and what they are called.
@@ -228,7 +235,7 @@ def environment_of(facts: Mapping[str, object]) -> Environment:
 def _facts(workbench: Workbench, golden: Golden, executions: dict[str, Execution],
            judges: Judges) -> dict[str, object]:
     return {**identity(workbench.system, workbench.qemu, workbench.workload, workbench.memory_mib, workbench.append),
-            "workload": workbench.workload.name, "engine": "fork server",
+            "workload": workbench.workload.name, "engine": "QEMU plugin",
             "services": [[service.name, service.low, service.high, service.reply]
                          for service in workbench.system.services],
             "clients": {service: {str(number): name for number, name in sorted(judges.clients(service).items())}
@@ -300,7 +307,8 @@ class Campaign:
     """Plans batch after batch, has the experiments run, and writes what comes."""
 
     def __init__(self, store: Store, space: Space, request: Request, runner: Runner,
-                 overwritten: Callable[[Planned, Stretch], Finding], show: Show) -> None:
+                 overwritten: Callable[[Planned, Stretch], Finding], show: Show, account: Account) -> None:
+        self._account = account
         self._store, self._space, self._request, self._runner, self._show = store, space, request, runner, show
         self._overwritten = overwritten
         self._waiting: list[schema.Record] = []
@@ -355,9 +363,11 @@ class Campaign:
         self._show(self.progress)
 
     def _plan(self, first: int, end: int) -> None:
-        planned = self._space.draws(first, end, self._request.shard)
-        known = [schema.record(self._overwritten(one, self._space.stretch(one.fault))) for one in planned if one.dead]
-        self._store.plan(planned, end, known)
+        with self._account.on("planning"):
+            planned = self._space.draws(first, end, self._request.shard)
+            known = [schema.record(self._overwritten(one, self._space.stretch(one.fault))) for one in planned if one.dead]
+        with self._account.on("database"):
+            self._store.plan(planned, end, known)
 
     def _work_off(self) -> None:
         """Runs all that is planned and has no result."""
@@ -388,6 +398,7 @@ class Campaign:
 
     def _write(self) -> None:
         if self._waiting:
-            self._store.add_images(self._runner.verdicts())
-            self._store.add(self._waiting)
+            with self._account.on("database"):
+                self._store.add_images(self._runner.verdicts())
+                self._store.add(self._waiting)
             self._waiting = []

@@ -125,8 +125,12 @@ def _campaign_file(context: click.Context, _: click.Parameter, path: Path | None
 @click.option("--recovery", type=click.Choice(["none", "restart", "ssr", "full"]), default="full", show_default=True,
               help="How much of recovery is in force: none (a service that fails stays down), restart (it starts without "
               "state), ssr (it is rebuilt, but the call in flight fails), full (and the call runs again).")
+@click.option("--engine", "engine_name", type=click.Choice(["auto", "fork", "fresh"]), default="auto", show_default=True,
+              help="fork: one QEMU forks the experiments. fresh: each has a QEMU of its own, slower, the same results. "
+              "auto: fresh takes over where forking does not work.")
+@click.option("--times", is_flag=True, help="Say at the end what processor time was spent on.")
 def campaign(service: str, model: str, count: int | None, until_halfwidth: str | None, outcome: str, seed: int, shard: str, prune: bool, directory: Path | None,
-             resume: bool, replace: bool, jobs: int, dask: str, mem: int, recovery: str) -> None:
+             resume: bool, replace: bool, jobs: int, dask: str, mem: int, recovery: str, engine_name: str, times: bool) -> None:
     """Inject faults into services while programs use them, and count what came of them. FILE.toml may say what flags do.
 
     The same arguments give the same results, byte for byte, on any machine with this version of QEMU. A campaign that
@@ -134,17 +138,22 @@ def campaign(service: str, model: str, count: int | None, until_halfwidth: str |
     """
     from faultinject import standard, table
     from faultinject.campaign import Request
+    from faultinject.engine import Conduct, Engine
     from faultinject.models import parse_models
     from faultinject.plan import Shard
     from faultinject.stopping import Until
 
+    console = table.make_console()
+    conduct = Conduct(Engine(engine_name), say=lambda line: console.print(line, highlight=False))
     until = Until.parse(outcome, until_halfwidth) if until_halfwidth else None
     if until and Shard.parse(shard).of > 1:
         raise click.UsageError("a shard cannot know when the whole campaign is enough: --shard takes --n alone")
     request = Request(standard.parse_services(service), parse_models(model), count or (until.most if until else 200),
-                      seed, jobs, Shard.parse(shard), prune, until, dask)
+                      seed, jobs, Shard.parse(shard), prune, until, dask, conduct)
     place = standard.Place(directory or BUILD / "campaign", replace or directory is None, resume)
-    standard.run_campaign(request, place, mem, table.make_console(), recovery)
+    report = standard.run_campaign(request, place, mem, console, recovery)
+    if times:
+        table.print_times(console, report)
 
 
 @cli.command()

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Running a plan: the fork server at work, and one experiment alone.
+"""Running a plan. Two engines do: the fork server, one QEMU whose children are the experiments; and, a hundred times
+slower, a fresh QEMU for each experiment, which needs nothing of the host but to start it.
 
-Rule: what is returned depends on the plan alone. Jobs, load and the order in which experiments end have no part in
+Rule: what is returned depends on the plan alone. Engine, jobs, load and the order in which experiments end have no part in
 it; a run of the injector that fails (a dead emulator, a wall-clock limit) is repeated, and never becomes a result.
 """
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 from faultinject.errors import EngineError
@@ -20,26 +26,44 @@ from faultinject.layout import layout_options
 from faultinject.machine import stop
 from faultinject.plan import Fault
 from faultinject.records import ENGINE_FAILURES, End, Experiment, Results
+from faultinject.times import ENGINE_REST, Account
 
 POLL_S = 0.1
 WALL_LIMIT_MS = 120_000
 ATTEMPTS = 3
-#: Warming up costs one golden run more.
+#: Warming up costs two golden runs more.
 WARM_FROM_EXPERIMENTS = 8
 
 
-@dataclass
-class Limits:
-    """How long the host may take."""
+class Engine(StrEnum):
+    """Who runs experiments. AUTO: the fork server, and fresh processes where its children do not live."""
 
+    AUTO = "auto"
+    FORK = "fork"
+    FRESH = "fresh"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """How experiments are run. No result depends on it."""
+
+    engine: Engine = Engine.AUTO
+    #: How long the host may take for one.
     wall_ms: int = WALL_LIMIT_MS
+    #: The fork server warms up before its first fork.
+    warm: bool = True
+    say: Callable[[str], None] = _say
 
 
 def _options(mode: str, workbench: Workbench, golden: Golden, faults: Sequence[Fault], plan: Path, results: Path,
-             jobs: int, limits: Limits) -> list[str]:
+             jobs: int, conduct: Conduct) -> list[str]:
     return [f"mode={mode}", f"plan={plan}", f"results={results}", f"jobs={jobs}", f"limit_ns={golden.limit_ns}",
             *layout_options(workbench.system.kernel, {fault.change.kind for fault in faults}),
-            f"wall_ms={limits.wall_ms}", f"images={workbench.directory / 'images'}",
+            f"wall_ms={conduct.wall_ms}", f"images={workbench.directory / 'images'}",
             f"known_disk={golden.experiment.disk_hash}"]
 
 
@@ -47,16 +71,16 @@ def _write_plan(path: Path, faults: Sequence[Fault]) -> None:
     path.write_text("".join(fault.line(position) for position, fault in enumerate(faults)))
 
 
-def run_alone(workbench: Workbench, golden: Golden, fault: Fault, limits: Limits | None = None) -> Experiment:
+def run_alone(workbench: Workbench, golden: Golden, fault: Fault, conduct: Conduct | None = None) -> Experiment:
     """One experiment in a fresh QEMU, without forking."""
     with tempfile.TemporaryDirectory(prefix="perdure-single-", dir=workbench.directory) as name:
         directory = Path(name)
         plan, results_path = directory / "plan", directory / "results"
         _write_plan(plan, [fault])
-        limits = limits or Limits()
-        machine = workbench.machine("single", _options("single", workbench, golden, [fault], plan, results_path, 1,
-                                                        limits))
-        complaint = _run(machine.start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), limits.wall_ms / 1000)
+        conduct = conduct or Conduct()
+        machine = workbench.machine(f"{directory.name}/single", _options("single", workbench, golden, [fault], plan,
+                                                                         results_path, 1, conduct))
+        complaint = _run(machine.start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), conduct.wall_ms / 1000)
         return _read_one(results_path, complaint)
 
 
@@ -87,42 +111,72 @@ def _read_one(path: Path, complaint: str) -> Experiment:
 
 
 def run_plan(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jobs: int,
-             done: Callable[[Fault, Experiment], None], limits: Limits | None = None) -> None:
+             done: Callable[[Fault, Experiment], None], conduct: Conduct | None = None) -> None:
     """Runs every fault once, `jobs` at a time, and calls `done` for each as it ends, in no particular order."""
-    limits = limits or Limits()
-    remaining = list(faults)
-    for attempt in range(ATTEMPTS):
-        warm = attempt == 0 and len(remaining) >= WARM_FROM_EXPERIMENTS
-        remaining, complaint = _run_batch(workbench, golden, remaining, jobs if attempt == 0 else 1, warm, done, limits)
-        if not remaining:
-            return
-    raise EngineError(f"{len(remaining)} experiments could not be run, the first at {remaining[0].time_ns} ns "
-                      f"({remaining[0].model})\n{complaint}", "see QEMU's message above; `perdure doctor` may help")
+    conduct = conduct or Conduct()
+    remaining, complaint = list(faults), ""
+    if conduct.engine is not Engine.FRESH:
+        for attempt in range(ATTEMPTS):
+            asked, warm = len(remaining), conduct.warm and attempt == 0 and len(remaining) >= WARM_FROM_EXPERIMENTS
+            remaining, complaint = _run_batch(workbench, golden, remaining, jobs if attempt == 0 else 1, warm, done, conduct)
+            if not remaining:
+                return
+            if len(remaining) == asked and conduct.engine is Engine.AUTO:
+                break  # not one of them lived
+    if conduct.engine is Engine.FORK:
+        raise EngineError(f"{len(remaining)} experiments could not be run, the first at {remaining[0].time_ns} ns "
+                          f"({remaining[0].model})\n{complaint}",
+                          "see QEMU's message above; --engine fresh does without forking; `perdure doctor` may help")
+    if conduct.engine is Engine.AUTO:
+        reason = complaint.splitlines()[-1] if complaint else "its children do not live"
+        conduct.say(f"The fork server does not work here ({reason}): the {len(remaining)} experiments that are left run in a "
+                    "fresh QEMU each, which is slower and gives the same results.")
+    _run_fresh(workbench, golden, remaining, jobs, done, conduct)
+
+
+def _run_fresh(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jobs: int,
+               done: Callable[[Fault, Experiment], None], conduct: Conduct) -> None:
+    """Each fault in a QEMU of its own."""
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = iter(faults)
+        running = {pool.submit(run_alone, workbench, golden, fault, conduct): fault for fault in islice(waiting, 2 * jobs)}
+        try:
+            while running:
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    done(running.pop(future), future.result())
+                    running.update({pool.submit(run_alone, workbench, golden, fault, conduct): fault
+                                    for fault in islice(waiting, 1)})
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _run_batch(workbench: Workbench, golden: Golden, faults: list[Fault], jobs: int, warm: bool,
-               done: Callable[[Fault, Experiment], None], limits: Limits) -> tuple[list[Fault], str]:
+               done: Callable[[Fault, Experiment], None], conduct: Conduct) -> tuple[list[Fault], str]:
     """One fork server over these faults; returns those without a result, and what QEMU said."""
     with tempfile.TemporaryDirectory(prefix="perdure-fork-", dir=workbench.directory) as name:
         directory = Path(name)
         plan, results_path, complaint_path = directory / "plan", directory / "results", directory / "stderr"
         _write_plan(plan, faults)
-        machine = workbench.machine("fork", _options("fork", workbench, golden, faults, plan, results_path, jobs, limits))
+        machine = workbench.machine("fork", _options("fork", workbench, golden, faults, plan, results_path, jobs, conduct))
         if warm:
             # At the end, for it names services that options before it made known.
             machine.plugin_options += ["warm=1", *(f"rehearse={name}" for name in sorted(set(workbench.system.names) &
                                                                                          {fault.service for fault in faults}))]
-        with complaint_path.open("wb") as complaint:
+        with workbench.account.on(ENGINE_REST), complaint_path.open("wb") as complaint:
             process = machine.start(stdout=subprocess.DEVNULL, stderr=complaint)
             try:
-                left = _collect(process, results_path, faults, done)
+                left = _collect(process, results_path, faults, done, workbench.account)
             finally:
                 stop(process)
+        if results_path.exists():
+            with contextlib.closing(Results(results_path)) as results:
+                workbench.account.move(ENGINE_REST, results.phases_ns)
         return left, complaint_path.read_text(errors="replace").strip()
 
 
 def _collect(process: subprocess.Popen[bytes], path: Path, faults: list[Fault],
-             done: Callable[[Fault, Experiment], None]) -> list[Fault]:
+             done: Callable[[Fault, Experiment], None], account: Account) -> list[Fault]:
     results: Results | None = None
     waiting = dict(enumerate(faults))
     failed: list[Fault] = []
@@ -133,7 +187,8 @@ def _collect(process: subprocess.Popen[bytes], path: Path, faults: list[Fault],
                 results = Results(path)
             for position in results.take_ended() if results is not None else ():
                 fault = waiting.pop(position)
-                experiment = results.experiment(position)
+                with account.on("reading results"):
+                    experiment = results.experiment(position)
                 if experiment.end is End.MISSED:
                     raise EngineError(f"the point at {fault.time_ns} ns was missed: runs are not repeatable here",
                                       "use another build of QEMU, and say which one failed")

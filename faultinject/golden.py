@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from faultinject.classify import ended_by_session
@@ -14,6 +14,7 @@ from faultinject.machine import Machine, Qemu, run_to_end
 from faultinject.oracle import DiskOracle, DiskVerdict, Observation, audit_differences, client_reports
 from faultinject.records import End, Experiment, Results, Stretch, read_timeline
 from faultinject.system import System
+from faultinject.times import Account
 from faultinject.workload import EPOCH_S, Workload
 
 #: A golden run is ended after so many instructions.
@@ -63,6 +64,7 @@ class Workbench:
     memory_mib: int = 64
     append: str = ""
     plugin: Path | None = None
+    account: Account = field(default_factory=Account)
 
     def __post_init__(self) -> None:
         # The plugin finds QEMU's output files by the names under which the host's kernel knows them.
@@ -94,7 +96,8 @@ def run_golden(workbench: Workbench, service: str, timeout_s: float = 300) -> Go
     images.mkdir(exist_ok=True)
     machine = workbench.machine("golden", ["mode=golden", f"results={results_path}", f"timeline={timeline_path}",
                                        f"images={images}", f"limit_ns={LIMIT_NS}"])
-    run_to_end(machine, timeout_s, "the golden run")
+    with workbench.account.on("golden runs"):
+        run_to_end(machine, timeout_s, "the golden run")
     results = Results(results_path)
     try:
         experiment = results.experiment(0) if results.done(0) else None

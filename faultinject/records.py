@@ -14,9 +14,10 @@ from enum import IntEnum, IntFlag
 from pathlib import Path
 
 from faultinject.errors import EngineError
+from faultinject.times import ENGINE_PHASES
 
 MAGIC = 0x314C555345524446
-_HEADER = struct.Struct("<QIIIIQQIIII")
+_HEADER = struct.Struct("<QIIIIQQIIII6Q")
 _EXPERIMENT = struct.Struct("<II QQ qq QQ IIII QQQ II QQ QQ II Q 9Q IIQ qqQQ")
 _RECOVERY = struct.Struct("<IIII 10Q II")
 _STRETCH = struct.Struct("<qqi7I")
@@ -246,6 +247,11 @@ class Results:
     def features(self) -> Feature:
         """What was done to be fast."""
         return Feature(_HEADER.unpack_from(self._map, 0)[10])
+
+    @property
+    def phases_ns(self) -> dict[str, int]:
+        """Processor time of the fork server and its children, by what it was spent on."""
+        return dict(zip(ENGINE_PHASES, _HEADER.unpack_from(self._map, 0)[11:], strict=True))
 
     def take_ended(self) -> Iterator[int]:
         """The indices of experiments that have ended since this was last asked, in the order in which they did."""

@@ -25,7 +25,7 @@ from faultinject.report import build
 from faultinject.system import BUILD, System
 from faultinject.workload import Workload, add_files, make_ext2, session_line
 
-DISK_MIB = 4
+DISK_MIB = 2
 FILE_SIZES = (0, 1, 700, 1024, 5000, 12288, 13000, 20000, 30001)
 
 #: Who takes part; that file says what its tables hold.
@@ -147,7 +147,8 @@ def run_campaign(request: campaign.Request, place: Place, memory_mib: int, conso
         finally:
             shutil.rmtree(workbench.directory, ignore_errors=True)
     table.print_report(console, report)
-    _write_page(report, console)
+    with report.account.on("report page"):
+        _write_page(report, console)
     return report
 
 

@@ -20,6 +20,7 @@ from faultinject.models import GROUPS, MODELS
 from faultinject.records import Cause
 from faultinject.replay import Replay
 from faultinject.store import Store
+from faultinject.times import PARTS
 
 PLAIN_INTERVAL_S = 5.0
 BAD_SHOWN = 20
@@ -124,6 +125,22 @@ def _percent(share: float) -> str:
 
 def _microseconds(ns: int) -> str:
     return f"{ns / 1000:,.1f}"
+
+
+def print_times(console: Console, report: Report) -> None:
+    """What processor time a campaign was spent on (times.py): by part, its share, and for each experiment that was run."""
+    found = report.account.table()
+    whole = sum(ns for _, ns in found)
+    table = Table(show_header=True, header_style="bold", box=None, pad_edge=False)
+    table.add_column("processor time", no_wrap=True)
+    for heading in ("s", "share", "ms each"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", style="dim")
+    for part, ns in [*found, ("all", whole)]:
+        table.add_row(part, f"{ns / 1e9:,.2f}", _percent(ns / whole), f"{ns / 1e6 / max(report.run, 1):,.2f}",
+                      PARTS.get(part, f"of {report.run:,} experiments that were run"))
+    console.print()
+    console.print(table)
 
 
 def outcome_table(summary: Mapping[str, Any], by: str) -> Table:

@@ -45,7 +45,8 @@ _STEP = 128
 def run_trace(workbench: Workbench, golden: Golden, timeout_s: float = 300) -> Path:
     """Runs the golden run once more, traced; the trace is in the file that is returned."""
     path = workbench.directory / "golden.trace"
-    run_to_end(workbench.machine("trace", ["mode=trace", f"events={path}"]), timeout_s, "the traced golden run")
+    with workbench.account.on("golden runs"):
+        run_to_end(workbench.machine("trace", ["mode=trace", f"events={path}"]), timeout_s, "the traced golden run")
     header = numpy.fromfile(path, _HEADER, 1)[0]
     if header["magic"] != MAGIC or header["header_bytes"] != _HEADER.itemsize or header["code_bytes"] != _CODE.itemsize:
         raise EngineError(f"{path} is of another version of the plugin", "build both again: make")

@@ -147,6 +147,7 @@ static void run_here(const struct experiment *experiment)
     poll_start();
     qemu.timer_mod_ns(limit_timer, options.limit_ns);
     inject(experiment, running);
+    results_phase(PHASE_GUEST);
 }
 
 static void child_ended(pid_t process, int status)
@@ -187,6 +188,7 @@ static bool fork_experiment(const struct experiment *experiment)
     pid_t process;
 
     wait_for_children(options.jobs - 1);
+    results_phase(PHASE_FORK);
     process = fork();
     if (process < 0) {
         perror("fault injection: fork");
@@ -200,6 +202,7 @@ static bool fork_experiment(const struct experiment *experiment)
         run_here(experiment);
         return true;
     }
+    results_phase(PHASE_GOLDEN);
     results_count_fork();
     children[children_alive].process = process;
     children[children_alive].index = experiment->index;
@@ -229,6 +232,7 @@ static void warm_path_ended(void)
     }
     rehearsal_end();
     warm_back(false);
+    results_phase(PHASE_GOLDEN);
     qemu.timer_mod_ns(point_timer, machine_time());
 }
 
@@ -239,6 +243,7 @@ static void point_reached(void)
 
     if (!warmed && !options.single && options.warm) {
         warmed = true;
+        results_phase(PHASE_WARM);
         if (warm_begin()) {
             results_feature(FEATURE_WARM);
             return;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The file is sparse: what is never written takes no space. */
@@ -68,6 +69,27 @@ bool results_create(const char *path, unsigned experiments)
 struct experiment_record *results_record(unsigned index)
 {
     return &records[index];
+}
+
+/* After a fork the child's processor time begins anew, and so does its account. */
+void results_phase(enum phase phase)
+{
+    static enum phase current;
+    static uint64_t since_ns;
+    static pid_t whose;
+    struct timespec now;
+    uint64_t now_ns;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    if (whose != getpid()) {
+        current = whose ? PHASE_CHILD : PHASE_GOLDEN;
+        whose = getpid();
+        since_ns = 0;
+    }
+    __atomic_fetch_add(&header->phase_ns[current], now_ns - since_ns, __ATOMIC_RELAXED);
+    current = phase;
+    since_ns = now_ns;
 }
 
 void results_feature(uint32_t feature)
@@ -201,6 +223,7 @@ void results_complete(struct experiment_record *record, enum end end)
     unsigned kept = recovery_count < RECOVERIES_KEPT ? recovery_count : RECOVERIES_KEPT;
     uint64_t hash[2];
 
+    results_phase(PHASE_RESULT);
     if (record->detected_at_ns == 0) {
         record->calls_at_detection = calls_of_target(record);
     }
@@ -218,5 +241,6 @@ void results_complete(struct experiment_record *record, enum end end)
         record->disk_bytes_known = 1;
         disk_save(hash);
     }
+    results_phase(PHASE_RESULT); /* closes the account before the reader looks */
     results_done(record);
 }

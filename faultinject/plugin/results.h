@@ -78,6 +78,17 @@ struct experiment_record {
 
 _Static_assert(sizeof(struct experiment_record) == 272, "faultinject/records.py reads 272 bytes");
 
+/* What processor time is spent on, in the fork server and in its children. */
+enum phase {
+    PHASE_GOLDEN, /* the fork server's way along the golden path, with QEMU's start */
+    PHASE_WARM,   /* warming up */
+    PHASE_FORK,   /* forking, in the fork server */
+    PHASE_CHILD,  /* in a child, until the guest goes on with its fault */
+    PHASE_GUEST,  /* the guest, from the fault to its end */
+    PHASE_RESULT, /* outputs, the disk's hash and image */
+    PHASES
+};
+
 struct results_header {
     uint64_t magic;
     uint32_t header_bytes;
@@ -90,6 +101,7 @@ struct results_header {
     uint32_t finished; /* 1: the whole plan was worked off */
     uint32_t listed;   /* places taken in the list */
     uint32_t features; /* FEATURE_*: what was done to be fast; no result depends on it */
+    uint64_t phase_ns[PHASES];
 };
 
 enum { FEATURE_QUICK_CHECKSUMS = 1, FEATURE_WARM = 2 };
@@ -98,6 +110,9 @@ enum { FEATURE_QUICK_CHECKSUMS = 1, FEATURE_WARM = 2 };
 bool results_create(const char *path, unsigned experiments);
 struct experiment_record *results_record(unsigned index);
 void results_count_fork(void);
+
+/* From here on this process's time is spent on `phase`. */
+void results_phase(enum phase phase);
 void results_feature(uint32_t feature);
 
 /* The record is complete, from now on it is the reader's. */

@@ -11,6 +11,7 @@
 
 #include "machine.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,10 @@
 
 enum { PAGE_BYTES = 4096, STATE_HEADER_BYTES = 8, SECTION_FULL = 4, SECTION_FOOTER = 0x7e };
 
+#define PAGEMAP_PRESENT (3ull << 62) /* or swapped out */
+
 static uint8_t *memory_copy;
+static uint64_t *pagemap; /* of the guest's memory, an entry a page, as it was last read */
 static int state_file = -1;
 static uint32_t pending_interrupts;
 static bool running;
@@ -123,16 +127,53 @@ static void state_load(void)
     qemu.tlb_flush(machine_cpu);
 }
 
+static void *anonymous(uint64_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/*
+ * Which pages were ever touched. The others are zero, and are better not even read: every page that is mapped makes every
+ * fork and every end of a child longer. Where the host's kernel does not tell, all count as touched.
+ */
+static void pagemap_read(void)
+{
+    uint64_t pages = machine_memory_bytes() / PAGE_BYTES;
+    size_t bytes = pages * sizeof(*pagemap);
+    uint64_t first = (uintptr_t)machine_host_memory(0, 1) / PAGE_BYTES;
+    int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+    if (file < 0 || pread(file, pagemap, bytes, (off_t)(first * sizeof(*pagemap))) != (ssize_t)bytes) {
+        memset(pagemap, 0xff, bytes);
+    }
+    if (file >= 0) {
+        close(file);
+    }
+}
+
+static bool is_touched(uint64_t offset)
+{
+    return pagemap[offset / PAGE_BYTES] & PAGEMAP_PRESENT;
+}
+
 bool warm_begin(void)
 {
     uint64_t bytes = machine_memory_bytes();
-    uint8_t *memory = machine_host_memory(0, bytes);
+    const uint8_t *memory = machine_host_memory(0, bytes);
 
-    memory_copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (!memory || memory_copy == MAP_FAILED || !state_save()) {
+    memory_copy = anonymous(bytes);
+    pagemap = anonymous(bytes / PAGE_BYTES * sizeof(*pagemap));
+    if (!memory || !memory_copy || !pagemap || !state_save()) {
         return false;
     }
-    memcpy(memory_copy, memory, bytes);
+    pagemap_read();
+    for (uint64_t offset = 0; offset < bytes; offset += PAGE_BYTES) {
+        if (is_touched(offset)) {
+            memcpy(memory_copy + offset, memory + offset, PAGE_BYTES);
+        }
+    }
     machine_silence_outputs(true);
     running = true;
     return true;
@@ -144,8 +185,9 @@ static void memory_restore(void)
     uint64_t bytes = machine_memory_bytes();
     const uint8_t *memory = machine_host_memory(0, bytes);
 
+    pagemap_read();
     for (uint64_t offset = 0; offset < bytes; offset += PAGE_BYTES) {
-        if (memcmp(memory + offset, memory_copy + offset, PAGE_BYTES) != 0) {
+        if (is_touched(offset) && memcmp(memory + offset, memory_copy + offset, PAGE_BYTES) != 0) {
             qemu.cpu_physical_memory_rw(offset, memory_copy + offset, PAGE_BYTES, true);
         }
     }
@@ -157,6 +199,7 @@ void warm_back(bool again)
     state_load();
     if (!again) {
         munmap(memory_copy, machine_memory_bytes());
+        munmap(pagemap, machine_memory_bytes() / PAGE_BYTES * sizeof(*pagemap));
         close(state_file);
         machine_silence_outputs(false);
         running = false;
