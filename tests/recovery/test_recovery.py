@@ -16,7 +16,7 @@ from guest import FINISHED, Outcome, boot, check_disk, make_disk
 
 CASES = ["transient", "poison", "poison-at-changing-places", "poison-without-state", "fault-in-recovery", "bad-state",
          "unbind-of-the-dead", "give-up", "kill-idle", "kill-recovering", "kill-all-at-once", "kill-pairs-and-monitor",
-         "kill-monitor", "storm", "storm-with-monitor"]
+         "kill-monitor", "storm", "storm-with-monitor", "crowd", "flood"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ.,;\u00e4\u20ac"
 LINE = "line {:06d} abcdefghijklmnopqrstuvwxyz 0123456789 end"
 

@@ -134,7 +134,7 @@ static int is_wanted(const struct test_case *test_case, int count, char **names)
 
 int main(int argument_count, char **arguments)
 {
-    const struct test_case *const groups[] = {fault_cases, crash_cases, storm_cases, device_cases};
+    const struct test_case *const groups[] = {fault_cases, crash_cases, storm_cases, device_cases, crowd_cases};
     int right_cases = 0;
     int wrong_cases = 0;
 

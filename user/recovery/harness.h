@@ -36,6 +36,7 @@ extern const struct test_case fault_cases[];  /* faults.c */
 extern const struct test_case crash_cases[];  /* crashes.c */
 extern const struct test_case storm_cases[];  /* storm.c */
 extern const struct test_case device_cases[]; /* devices.c */
+extern const struct test_case crowd_cases[];  /* crowd.c */
 
 /* A binding of this program to a service; each is a client of its own. */
 struct client {
