@@ -307,8 +307,9 @@ class Campaign:
     """Plans batch after batch, has the experiments run, and writes what comes."""
 
     def __init__(self, store: Store, space: Space, request: Request, runner: Runner,
-                 overwritten: Callable[[Planned, Stretch], Finding], show: Show, account: Account) -> None:
-        self._account = account
+                 overwritten: Callable[[Planned, Stretch], Finding], show: Show,
+                 account: Account | None = None) -> None:
+        self._account = account or Account()
         self._store, self._space, self._request, self._runner, self._show = store, space, request, runner, show
         self._overwritten = overwritten
         self._waiting: list[schema.Record] = []
