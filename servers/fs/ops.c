@@ -110,10 +110,12 @@ static int64_t write_back(bool needed)
 
 static int64_t run(const struct operation *operation, struct request *request)
 {
+    bool failed = false; /* to write back: the same request does not begin it again */
     int64_t result = 0;
 
     if (drain_is_running() || !log_has_room()) {
         result = write_back(false);
+        failed = result == 0;
     } else if (fs_region()->release_inode != 0 && !fs.volume.read_only) {
         do_twice(continue_release, request, true);
         result = SERVICE_AGAIN;
@@ -122,7 +124,10 @@ static int64_t run(const struct operation *operation, struct request *request)
         return result;
     }
     result = do_twice(operation->run, request, operation->kind != READS);
-    return result == FS_DRAIN_FIRST ? write_back(true) : result;
+    if (result != FS_DRAIN_FIRST) {
+        return result;
+    }
+    return failed ? -PE_IO : write_back(true);
 }
 
 /* Times that damage was found again by another incarnation, from which on the disk is known to be bad. */

@@ -193,6 +193,29 @@ START_TEST(records_that_nobody_knows_end_all_changes)
 }
 END_TEST
 
+/* Each call ends with an answer, whether the disk fails where contents, the journal or the rest is written. */
+START_TEST(a_disk_that_fails_is_an_error_and_no_endless_wait)
+{
+    int64_t result = 0;
+
+    start();
+    host_plan.panics_allowed = true; /* of doubt: the first time nobody believes it */
+    ck_assert_int_eq(fs_path(0, FS_MKDIR, "/new", 0755, 0, 0), 0);
+    host_plan.disk_error_every = 1;
+    ck_assert_int_eq(fs_simple(0, FS_SYNC), -PE_IO);
+    for (uint32_t number = 0; result == 0 && number < 5000; number++) {
+        result = fs_path(0, FS_CHMOD, "/new", number % 512, 0, 0); /* until the log is full */
+    }
+    ck_assert_int_eq(result, -PE_IO);
+    ck_assert_int_eq(fs_simple(0, FS_SYNC), -PE_IO);
+    host_plan.disk_error_every = 0;
+    ck_assert_int_eq(fs_simple(0, FS_SYNC), 0);
+    ck_assert_int_eq(fs_path(0, FS_RMDIR, "/new", 0, 0, 0), 0);
+    host_plan.panics_allowed = false;
+    host_run("rm -f %s", image);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fs_damage");
@@ -206,6 +229,7 @@ int main(void)
     tcase_add_loop_test(tests, contents_that_are_lost_are_an_error_there_alone, 0, 2);
     tcase_add_test(tests, metadata_that_is_lost_ends_all_changes);
     tcase_add_test(tests, records_that_nobody_knows_end_all_changes);
+    tcase_add_test(tests, a_disk_that_fails_is_an_error_and_no_endless_wait);
     tcase_set_timeout(tests, 600);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);

@@ -40,11 +40,12 @@ static void pause_until(volatile uint64_t *flag)
     }
 }
 
-static void work(uint64_t instructions)
+static uint64_t work(uint64_t instructions)
 {
     uint64_t turns = instructions / 2;
 
     __asm__ volatile("1: decq %0\n\tjnz 1b" : "+r"(turns));
+    return turns;
 }
 
 static volatile uint64_t *region(void)
@@ -205,8 +206,7 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
     case GUEST_NESTED_MADE:
         return nested_made(it);
     case GUEST_WORK:
-        work(it->word[0] * 1000);
-        return 0;
+        return work(it->word[0] * 1000);
     case GUEST_ALARM:
         return (uint64_t)pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, it->word[0], it->word[1], 0, 0);
     case GUEST_PARTS:
