@@ -71,7 +71,8 @@ def _page(content: Content) -> str:
                f"{caught['of']:,} faults that ended an incarnation, {caught['count']:,} were recovered so that nobody noticed. "
                f"{content.failed:,} faults had a consequence that a user could see."),
         _code(command(part, content.facts) for part in content.parts),
-        "## Figures", _headline(summary),
+        "## Outcomes", _headline(summary),
+        "The same as shares of what papers divide by:", _denominators(summary, content.failed),
         "## By service", "![Outcomes by service](by-service.svg)", _outcomes(summary["by_service"], "service"),
         "## By fault model", "![Outcomes by fault model](by-model.svg)", _outcomes(summary["by_model"], "fault model")]
     if _recoveries(content):
@@ -81,9 +82,19 @@ def _page(content: Content) -> str:
 
 
 def _headline(summary: Section) -> str:
-    rows = [_share("caught, and recovered transparently", summary["caught_recovered"]["count"], summary["caught"])]
-    rows += [_share(LABELS[outcome], summary["outcomes"][outcome.value], summary["injected"]) for outcome in Outcome]
-    return _table(("", "faults", "of", "share", "Wilson 95 %"), rows)
+    return _table(("", "faults", "of", "share", "Wilson 95 %"), [
+        _share(LABELS[outcome], summary["outcomes"][outcome.value], summary["injected"]) for outcome in Outcome])
+
+
+def _denominators(summary: Section, failed: int) -> str:
+    """Success as it may be counted: papers differ in what they divide by."""
+    damaged = failed + summary["outcomes"][Outcome.LATENT.value]
+    recovered = summary["outcomes"][Outcome.RECOVERED.value]
+    return _table(("", "faults", "of", "share", "Wilson 95 %"), [
+        _share("of the injected, without failure or damage", summary["injected"] - damaged, summary["injected"]),
+        _share("of the activated, without failure or damage", summary["activated"] - damaged, summary["activated"]),
+        _share("of the manifested, recovered transparently", recovered, summary["manifested"]),
+        _share("of the caught, recovered transparently", summary["caught_recovered"]["count"], summary["caught"])])
 
 
 def _share(name: str, count: int, of: int) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-TREE = ("abi", "bench", "boot", "docs", "faultinject", "kernel", "lib", "model", "recovery", "servers", "setup", "ssr",
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+TREE = ("abi", "bench", "boot", "docs", "examples", "faultinject", "kernel", "lib", "model", "recovery", "servers", "setup", "ssr",
         "tests", "tools", "user")
 
 
@@ -30,8 +30,9 @@ def test_paths_of_the_tree_exist(page: Path) -> None:
     missing = []
     for span in re.findall(r"`([^`\n]+)`", page.read_text()):
         path = span.rstrip("/")
+        name = path.replace("NAME", "*")
         if path.split("/")[0] in TREE and re.fullmatch(r"[\w./-]+", path) and not any(
-                ROOT.glob(path.replace("NAME", "*"))):
+                (*ROOT.glob(name), *ROOT.glob(f"examples/*/overlay/{name}"))):
             missing.append(span)
     assert missing == []
 

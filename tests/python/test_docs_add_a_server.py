@@ -6,13 +6,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import overlay  # noqa: E402
+
 PAGE = ROOT / "docs" / "add-a-server.md"
 BUILD_DEADLINE_S, RUN_DEADLINE_S = 600, 120
 SUM = "200010000"
@@ -29,28 +33,14 @@ def blocks() -> dict[str, str]:
     return found
 
 
-def ignore(directory: str, names: list[str]) -> set[str]:
-    """What the copy does without: history, tests, and what other tests may be writing in build/."""
-    if Path(directory) == ROOT:
-        return {".git", "tests"}
-    if Path(directory) == ROOT / "build":
-        return set(names) - {"fi", "include", "manifest.mk", "newlib", "obj", "programs", "servers", "setup.done",
-                             "servers.checked", "sysroot", "system.bundle", "system.list", "perdure.elf"}
-    return set()
-
-
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tree and of what is built, with the page's server in it."""
     copy = tmp_path_factory.mktemp("tree") / "perdure"
-    shutil.copytree(ROOT, copy, symlinks=True, ignore=ignore)
-    (copy / "tests").mkdir()
-    for name, text in blocks().items():
-        path = copy / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if name == "abi/manifest.toml":
-            text = path.read_text() + "\n" + text
-        path.write_text(text)
+    overlay.copy_tree(copy)
+    files = blocks()
+    files["abi/manifest.toml"] = (ROOT / "abi" / "manifest.toml").read_text() + "\n" + files["abi/manifest.toml"]
+    overlay.write_files(copy, ((Path(name), text) for name, text in files.items()))
     done = subprocess.run(["make", "build/perdure.elf", "build/programs/count", "build/fi/plugin.so"], cwd=copy,
                           capture_output=True, text=True, timeout=BUILD_DEADLINE_S, check=False,
                           env={**os.environ, "MAKEFLAGS": ""})
