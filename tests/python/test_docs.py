@@ -58,3 +58,17 @@ def test_commands_and_options_that_pages_name_are_in_the_help() -> None:
             if words[0] == "campaign":
                 options = set(re.findall(r"(--[a-z]+)", line.split("`")[0]))
                 assert options <= set(re.findall(r"(--[a-z]+)", help_of("campaign"))), f"{page.name}: {line}"
+
+
+def test_tests_that_the_page_of_threats_names_exist() -> None:
+    """In the last column of its tables."""
+    sources = "\n".join(path.read_text() for folder in ("tests", "user/kerneltest", "user/recovery")
+                        for path in (ROOT / folder).rglob("*") if path.suffix in (".c", ".py"))
+    known = set(re.findall(r'\{"([a-z_-]+)",', sources)) | set(re.findall(r"^def (test_\w+)", sources, re.MULTILINE))
+    known |= set(re.findall(r"START_TEST\((\w+)\)", sources))
+    known |= {path.stem.removeprefix("fuzz_") for path in (ROOT / "tests" / "fuzz").glob("fuzz_*.c")}
+    known |= {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    rows = [line.split("|")[-2] for line in (ROOT / "docs" / "threats.md").read_text().splitlines()
+            if line.startswith("|") and line.count("|") == 4]
+    named = {name for row in rows for name in re.findall(r"`([a-z_-]+)`", row)}
+    assert len(named) > 60 and named <= known, named - known

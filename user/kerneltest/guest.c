@@ -244,6 +244,10 @@ static _Noreturn void service_loop(void)
         } else if (it.kind == DELIVER_EVENT) {
             guest_handover_own(DELIVER_EVENT, 0);
             fault_if_due();
+            if (board()->event_reads) {
+                board()->event_reads--;
+                board()->scratch[0] = region()[0];
+            }
             if (board()->event_lends) {
                 it.word[0] = GUEST_FILL_LATE;
                 it.word[1] = 77;

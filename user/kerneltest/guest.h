@@ -35,6 +35,7 @@ struct board {
     uint64_t word[BOARD_ENTRIES];
     uint64_t order[BOARD_ENTRIES];
     uint64_t ordered;
+    uint64_t event_reads; /* an event reads where clients' regions are in their calls */
     uint64_t event_lends; /* an event lends the page here, of the service, to the inner one's GUEST_FILL_LATE */
     uint64_t kept_at_start;  /* what the service kept of its first binding when it started last, a mask */
     uint64_t use_in[3];      /* by kind of delivery: 1 + index of what is signalled there with bit 1 << kind */

@@ -8,6 +8,7 @@
 #include "harness.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <abi/rng.h>
 
@@ -248,6 +249,30 @@ static const char *a_server_that_never_replies(void)
     return why;
 }
 
+/* Not in an event, which is nobody's call. */
+static const char *a_server_that_reads_its_clients_state_at_another_time(void)
+{
+    uint32_t events = pd_slot_take();
+    struct fault_record record;
+    struct guest_service service;
+
+    EXPECT(service_start(&service, 128, 128, 20000), PD_OK);
+    EXPECT(pd_create_notification(SLOT_SELF_DOMAIN, events), PD_OK);
+    EXPECT(pd_service_bind_notification(service.service, events), PD_OK);
+    EXPECT(service_ask(&service, GUEST_COUNT, 0, 0), 1);
+    board()->event_reads = 1;
+    EXPECT(pd_signal(events, 1), PD_OK);
+    EXPECT(service_bring_back(&service), PD_OK);
+    EXPECT(pd_invoke_4(service.service, SERVICE_RECORD, 0, 0, 0, 0), PD_OK);
+    memcpy(&record, (const void *)WINDOW_MESSAGE, sizeof record);
+    EXPECT(record.cause, CAUSE_EXCEPTION);
+    EXPECT(record.address, WINDOW_SSR);
+    EXPECT(service_ask(&service, GUEST_COUNT, 0, 0), 2);
+    service_stop(&service);
+    pd_slot_drop(events);
+    return NULL;
+}
+
 /* A client killed at one instant after the other of its calls: the service sees each of them leave, once. */
 static const char *a_client_that_dies_at_any_instant(void)
 {
@@ -291,6 +316,7 @@ const struct test hostile_tests[] = {
     {"hostile_revoking_what_is_used", revoked_while_it_is_used},
     {"hostile_server_that_replies_nonsense", a_server_that_replies_nonsense},
     {"hostile_server_that_never_replies", a_server_that_never_replies},
+    {"hostile_server_that_reads_state_at_another_time", a_server_that_reads_its_clients_state_at_another_time},
     {"hostile_client_that_dies_at_any_instant", a_client_that_dies_at_any_instant},
     {NULL, NULL},
 };
