@@ -9,7 +9,8 @@ PROGRAM_CC := lib/perdure-cc
 # What init has too: no C library, no floating point.
 CLIENT_SOURCES := $(wildcard lib/perdure/*.c lib/elf/*.c lib/spawn/*.c)
 CLIENT_OBJECTS := $(call server-objects,$(CLIENT_SOURCES))
-GLUE_OBJECTS := $(patsubst lib/newlib/%.c,$(BUILD)/obj/program/lib/newlib/%.o,$(wildcard lib/newlib/*.c))
+GLUE_OBJECTS := $(patsubst lib/newlib/%.c,$(BUILD)/obj/program/lib/newlib/%.o,$(wildcard lib/newlib/*.c)) \
+	$(BUILD)/obj/program/lib/newlib/exec_stub.o
 DEPENDENCIES += $(CLIENT_OBJECTS:.o=.d) $(GLUE_OBJECTS:.o=.d)
 
 $(CLIENT_OBJECTS): SERVER_FLAGS += -Ilib
@@ -26,6 +27,10 @@ $(SYSROOT)/newlib.done: lib/newlib/build-newlib lib/newlib/prepare_source.py lib
 $(BUILD)/obj/program/lib/newlib/%.o: lib/newlib/%.c lib/newlib/target-flags $(SYSROOT)/newlib.done
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(GLUE_FLAGS) $(DEPEND_FLAGS) -c $< -o $@
+
+$(BUILD)/obj/program/lib/newlib/exec_stub.o: lib/newlib/exec_stub.S $(BUILD)/manifest.mk
+	@mkdir -p $(@D)
+	$(call say,AS,$<) $(CC) -I$(BUILD)/include -c $< -o $@
 
 $(SYSROOT)/lib/crt0.o: lib/newlib/crt0.S $(SYSROOT)/newlib.done
 	$(call say,AS,$<) $(CC) -c $< -o $@

@@ -10,8 +10,10 @@ from abi_model import DEVICE_KINDS, AbiError, Device, Service, Source
 
 #: Kind: the constants of the first slot for it and of the first one that is for something else.
 DEVICE_SLOTS = {"ioport": ("SLOT_IOPORT", "SLOT_IRQ"), "irq": ("SLOT_IRQ", "SLOT_DEVICE_MEMORY"),
-                "disk": ("SLOT_DEVICE_MEMORY", "SLOT_SERVICES")}
-DEVICE_LIMITS = {"ioport": 0x10000, "irq": 24, "disk": 1}
+                "disk": ("SLOT_DEVICE_MEMORY", "SLOT_SERVICES"), "notification": ("SLOT_NOTIFICATION", "SLOT_PROC")}
+DEVICE_LIMITS = {"ioport": 0x10000, "irq": 24, "disk": 1, "notification": 16}
+#: Several services may have the same one.
+SHARED_KINDS = ("notification",)
 
 
 def _line(source: Source, service: str, index: int) -> str:
@@ -50,7 +52,7 @@ def check_devices(source: Source, services: list[Service], limits: dict[str, int
                 raise AbiError(where, f"{device.kind} {device.first:#x}, {device.count} of them, do not exist",
                                f"first + count is at most {DEVICE_LIMITS[device.kind]:#x}, count at least 1")
             for owner, other in owners:
-                if (other.kind == device.kind and other.first < device.first + device.count
+                if (other.kind == device.kind and device.kind not in SHARED_KINDS and other.first < device.first + device.count
                         and device.first < other.first + other.count):
                     raise AbiError(where, f"{device.kind} {device.first:#x} of {service.name} is {owner.name}'s already",
                                    "give a device to one service only")

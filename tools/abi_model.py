@@ -17,7 +17,7 @@ SCALAR_BYTES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i8": 1, "i16": 2, "i32":
 REPLAY_CLASSES = ("transactional", "idempotent", "read-only")
 LEND_KINDS = ("none", "in", "out", "either")
 SERVICE_KINDS = ("root", "monitor", "service")
-DEVICE_KINDS = ("ioport", "irq", "disk")
+DEVICE_KINDS = ("ioport", "irq", "disk", "notification")
 SERVICE_SPAN_BYTES = 0x1000000
 NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
 

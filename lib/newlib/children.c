@@ -2,163 +2,53 @@
 /*
  * Starting programs and waiting for them.
  *
- * Rule: one notification tells of all children, bit n of the child at place n; a child that has ended keeps its place
- * until it has been waited for.
+ * Rule: that there is a child, and how it ended, is the process service's to know; what is here are the capabilities to it,
+ * which go back when it has been waited for. Its memory is paid from a quota that this program gives it.
  */
-#include <fcntl.h>
+#include "newlib/children.h"
+
 #include <limits.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "newlib/children.h"
-#include "newlib/glue.h"
-#include "newlib/mappings.h"
+#include "newlib/proc.h"
+#include "newlib/signals.h"
 #include "perdure/boot.h"
 #include "perdure/domain.h"
-#include "perdure/memory.h"
-#include "perdure/notification.h"
 #include "perdure/slots.h"
 #include "perdure/thread.h"
 #include "spawn/program.h"
 
-#define FIRST_CHILD 1000 /* numbers of children: programs at different depths of a tree seldom share one */
 #define PROGRAM_PRIORITY 10
 #define RETURN_TURNS 100
 #define RETURN_TURN_NS 1000000u
 #define RETURN_SLACK_PAGES 64 /* what the parent itself may have taken meanwhile */
 
-struct child {
-    struct spawn_child program;
-    void *file; /* mapped copy of its ELF file, NULL if it came from a bundle */
-    size_t file_bytes;
-    uint64_t quota_pages;
-    int used;
-    char name[32];
-};
+_Static_assert(PROGRAM_SERVICES <= 8 && PROGRAM_CAPABILITIES <= 16, "struct child_capabilities has room");
 
 static struct child children[GLUE_CHILDREN];
 static uint64_t pages_expected; /* left when the children that were waited for have been taken apart */
-static uint32_t ended; /* notification; 0 before the first child */
-
-static uint64_t bit_of(const struct child *child)
-{
-    return (uint64_t)1 << (child - children);
-}
-
-static pid_t number_of(const struct child *child)
-{
-    return FIRST_CHILD + (pid_t)(child - children);
-}
+static uint32_t ended; /* a notification that their ends are told to; 0 before the first child */
 
 static struct child *child_of(pid_t number)
 {
-    if (number < FIRST_CHILD || number >= FIRST_CHILD + GLUE_CHILDREN || !children[number - FIRST_CHILD].used) {
-        return NULL;
+    for (struct child *child = children; child < children + GLUE_CHILDREN; child++) {
+        if (child->number == number && number) {
+            return child;
+        }
     }
-    return &children[number - FIRST_CHILD];
+    return NULL;
 }
 
 pid_t glue_child_at(unsigned index, const char **name)
 {
-    if (index >= GLUE_CHILDREN || !children[index].used) {
+    if (index >= GLUE_CHILDREN || !children[index].number) {
         return 0;
     }
     *name = children[index].name;
-    return number_of(&children[index]);
-}
-
-int glue_child_kill(pid_t number, int signal_number)
-{
-    struct child *child = child_of(number);
-
-    if (!child) {
-        errno = ESRCH;
-        return -1;
-    }
-    switch (signal_number) {
-    case 0:
-        return 0;
-    case SIGKILL:
-    case SIGTERM:
-    case SIGINT:
-    case SIGHUP:
-    case SIGQUIT:
-    case SIGABRT:
-        pd_kill(child->program.domain);
-        return 0;
-    default:
-        errno = EPERM;
-        return -1;
-    }
-}
-
-/* Read an ELF file into a mapping of its own and make it an image; 0 or -1 and errno. */
-static int load_file(const char *path, struct child *child, struct spawn_image *image)
-{
-    struct stat status;
-    int fd = open(path, O_RDONLY);
-    int reason;
-
-    if (fd < 0) {
-        return -1;
-    }
-    if (fstat(fd, &status) == 0 && !S_ISREG(status.st_mode)) {
-        errno = EACCES;
-    } else if (status.st_size > 0) {
-        child->file_bytes = (size_t)status.st_size;
-        child->file = mmap(NULL, child->file_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (child->file == MAP_FAILED) {
-            child->file = NULL;
-        }
-    } else {
-        errno = ENOEXEC;
-    }
-    reason = errno;
-    close(fd);
-    errno = reason;
-    if (!child->file) {
-        return -1;
-    }
-    *image = (struct spawn_image){glue_mapping_memory(child->file), 0, child->file, child->file_bytes};
-    return 0;
-}
-
-/* Search the directories of PATH. 0 or -1 and ENOENT. */
-static int load_from_path(const char *name, struct child *child, struct spawn_image *image)
-{
-    const char *list = getenv("PATH");
-    char path[PATH_MAX];
-
-    list = list ? list : "/bin:/usr/bin";
-    while (*list) {
-        size_t length = strcspn(list, ":");
-
-        if (length + strlen(name) + 2 <= sizeof path) {
-            memcpy(path, list, length);
-            path[length] = '/';
-            strcpy(path + length + 1, name);
-            if (load_file(path, child, image) == 0) {
-                return 0;
-            }
-        }
-        list += length + (list[length] == ':');
-    }
-    errno = ENOENT;
-    return -1;
-}
-
-static int find_image(const char *path, struct child *child, struct spawn_image *image)
-{
-    child->file = NULL;
-    if (strchr(path, '/')) {
-        return load_file(path, child, image);
-    }
-    return program_find(path, image) ? 0 : load_from_path(path, child, image);
+    return children[index].number;
 }
 
 static uint64_t pages_left(void)
@@ -201,32 +91,62 @@ static int notification_ready(void)
     return 0;
 }
 
-static struct child *free_child(void)
+struct child *glue_child_new(const char *name)
 {
-    for (struct child *child = children; child < children + GLUE_CHILDREN; child++) {
-        if (!child->used) {
-            return child;
-        }
+    const char *slash = strrchr(name, '/');
+    struct child *child = children;
+
+    while (child < children + GLUE_CHILDREN && child->number) {
+        child++;
     }
-    return NULL;
+    if (child == children + GLUE_CHILDREN || notification_ready() != 0) {
+        errno = EAGAIN;
+        return NULL;
+    }
+    *child = (struct child){.number = 0};
+    strlcpy(child->name, slash ? slash + 1 : name, sizeof child->name);
+    return child;
 }
 
-void glue_child_streams(struct startup_stream streams[3])
+pid_t glue_child_announce(const struct inheritance *inheritance, uint64_t flags, uint32_t *token)
 {
-    for (unsigned fd = 0; fd < 3; fd++) {
-        const struct open_file *file = glue_descriptors[fd].file;
+    struct pd_call call = {.word = {inheritance->reads, inheritance->writes, inheritance->offsets, flags}};
+    int64_t number = glue_result(glue_proc_call(PROC_SPAWN, &call));
 
-        streams[fd] = (struct startup_stream){.kind = STARTUP_CLOSED};
-        if (file && file->kind == OPEN_CONSOLE) {
-            streams[fd] = (struct startup_stream){STARTUP_CONSOLE, file->handle, 0, NULL};
-        } else if (file) {
-            streams[fd].kind = STARTUP_NULL;
+    *token = (uint32_t)call.word[1];
+    return (pid_t)number;
+}
+
+void glue_child_request(struct spawn_request *request, struct child *child, uint32_t token, uint64_t quota_pages,
+                        struct child_capabilities *tables)
+{
+    request->name = child->name;
+    request->process_number = (uint64_t)child->number;
+    request->process_token = token;
+    request->parent_number = glue_process;
+    request->creation_mask = glue_creation_mask;
+    request->priority = PROGRAM_PRIORITY;
+    request->quota_pages = child->quota_pages = quota_pages ? quota_pages : usual_quota();
+    request->exit_notification = ended;
+    request->exit_bits = 1;
+    program_capabilities(request, tables->services, tables->capabilities, 0);
+    for (uint32_t index = 0; index < request->service_count; index++) {
+        if (tables->services[index].portal_slot == SLOT_PROC) {
+            tables->services[index].badge = token;
         }
     }
 }
 
-/* Give back what a child held. */
-static void forget(struct child *child)
+void glue_child_started(struct child *child)
+{
+    int64_t result;
+
+    do {
+        result = glue_proc(PROC_AWAIT_START, (uint64_t)child->number, 0, 0);
+    } while (result == -PE_INTR);
+}
+
+void glue_child_forget(struct child *child)
 {
     if (!pages_expected) {
         pages_expected = pages_left();
@@ -235,10 +155,28 @@ static void forget(struct child *child)
         pages_expected += child->quota_pages - RETURN_SLACK_PAGES;
     }
     spawn_release(&child->program);
-    if (child->file) {
-        munmap(child->file, child->file_bytes);
+    glue_image_drop(&child->image);
+    child->number = 0;
+}
+
+void glue_child_cancel(struct child *child)
+{
+    if (child->number) {
+        glue_proc(PROC_CANCEL, (uint64_t)child->number, 0, 0);
     }
-    child->used = 0;
+    glue_child_forget(child);
+}
+
+void glue_children_forked(void)
+{
+    for (struct child *child = children; child < children + GLUE_CHILDREN; child++) {
+        if (child->number) {
+            glue_image_drop(&child->image);
+            child->number = 0;
+        }
+    }
+    ended = 0;
+    pages_expected = 0;
 }
 
 static int error_of(const struct spawn_failure *failure)
@@ -254,108 +192,97 @@ static int error_of(const struct spawn_failure *failure)
 }
 
 pid_t glue_child_start(const char *path, char *const arguments[], char *const environment[],
-                       const struct startup_stream streams[3], uint64_t quota_pages,
-                       struct spawn_failure *failure)
+                       const struct child_options *options, struct spawn_failure *failure)
 {
-    struct spawn_service services[PROGRAM_SERVICES];
-    struct spawn_capability capabilities[PROGRAM_CAPABILITIES];
+    static struct inheritance inheritance;
+    struct child_capabilities tables;
     char directory[PATH_MAX];
-    struct child *child = free_child();
-    struct spawn_image image;
+    struct child *child = glue_child_new(path);
+    uint32_t token;
     struct spawn_request request = {
         .arguments = (const char *const *)arguments,
         .environment = (const char *const *)environment,
         .working_directory = getcwd(directory, sizeof directory),
-        .parent_number = (uint64_t)getpid(),
-        .creation_mask = glue_creation_mask,
-        .priority = PROGRAM_PRIORITY,
+        .streams = inheritance.streams,
     };
-    const char *slash = strrchr(path, '/');
 
     *failure = (struct spawn_failure){0};
-    if (!child || notification_ready() != 0) {
-        errno = EAGAIN;
+    if (!child || glue_image_find(path, &child->image) != 0) {
         return -1;
     }
-    if (find_image(path, child, &image) != 0) {
+    if (glue_inherit(options->files, 0, &inheritance) != 0 ||
+        (child->number = glue_child_announce(&inheritance, 0, &token)) < 0) {
+        child->number = 0;
+        glue_image_drop(&child->image);
         return -1;
     }
-    strlcpy(child->name, slash ? slash + 1 : path, sizeof child->name);
-    memcpy(request.streams, streams, sizeof request.streams);
-    request.name = child->name;
-    request.process_number = (uint64_t)number_of(child);
-    request.quota_pages = quota_pages ? quota_pages : usual_quota();
-    child->quota_pages = request.quota_pages;
-    request.exit_notification = ended;
-    request.exit_bits = bit_of(child);
-    program_capabilities(&request, services, capabilities, 0);
-    if (spawn_start(&request, &image, &child->program, failure) != 0) {
-        forget(child);
+    request.stream_count = inheritance.count;
+    glue_child_request(&request, child, token, options->quota_pages, &tables);
+    if (options->set_group) {
+        glue_proc(PROC_SET_GROUP, (uint64_t)child->number, (uint64_t)options->group, 0);
+    }
+    if (spawn_start(&request, &child->image.image, &child->program, failure) != 0) {
+        glue_child_cancel(child);
         errno = error_of(failure);
         return -1;
     }
-    child->used = 1;
-    return number_of(child);
+    glue_child_started(child);
+    return child->number;
 }
 
-/* waitpid's status word of a child that has ended. */
-static int wait_status(const struct child *child)
+/* waitpid's status word; where the process service knows nothing, the kernel does. */
+static int wait_status(const struct child *child, uint32_t told)
 {
     int signal_number = 0;
-    int status = spawn_status(&child->program, &signal_number);
+    int status;
 
-    return signal_number ? signal_number : status << 8;
-}
-
-/* A child that has ended among those asked for; NULL if none has. */
-static struct child *find_ended(pid_t number)
-{
-    for (struct child *child = children; child < children + GLUE_CHILDREN; child++) {
-        if (child->used && (number <= 0 || number_of(child) == number) &&
-            spawn_status(&child->program, NULL) >= 0) {
-            return child;
-        }
+    if (told != PROC_STATUS_UNKNOWN) {
+        return (int)told;
     }
-    return NULL;
-}
-
-static int any_child(pid_t number)
-{
-    if (number > 0) {
-        return child_of(number) != NULL;
-    }
-    for (struct child *child = children; child < children + GLUE_CHILDREN; child++) {
-        if (child->used) {
-            return 1;
-        }
-    }
-    return 0;
+    status = child ? spawn_status(&child->program, &signal_number) : 0;
+    return signal_number ? signal_number : status << PROC_STATUS_EXITED_SHIFT;
 }
 
 pid_t waitpid(pid_t number, int *status, int options)
 {
     struct child *child;
-    uint64_t bits;
+    struct pd_call call;
+    int64_t result;
 
-    if (!any_child(number)) {
-        errno = ECHILD;
-        return -1;
+    do {
+        call = (struct pd_call){.word = {(uint64_t)(int64_t)number, options & WNOHANG ? PROC_NO_WAIT : 0, 0, 0}};
+        result = glue_proc_call(PROC_WAIT, &call);
+    } while (result == -PE_INTR && glue_signals_restart());
+    if (result <= 0) {
+        return (pid_t)glue_result(result == -PE_NODEV ? -PE_CHILD : result);
     }
-    while ((child = find_ended(number)) == NULL) {
-        if (options & WNOHANG) {
-            return 0;
-        }
-        pd_wait(ended, ~(uint64_t)0, 0, &bits);
-    }
+    child = child_of((pid_t)result);
     if (status) {
-        *status = wait_status(child);
+        *status = wait_status(child, (uint32_t)call.word[1]);
     }
-    number = number_of(child);
-    forget(child);
-    return number;
+    if (child) {
+        glue_child_forget(child);
+    }
+    return (pid_t)result;
 }
 
 pid_t wait(int *status)
 {
     return waitpid(-1, status, 0);
+}
+
+pid_t wait3(int *status, int options, struct rusage *usage)
+{
+    if (usage) {
+        memset(usage, 0, sizeof *usage);
+    }
+    return waitpid(-1, status, options);
+}
+
+pid_t wait4(pid_t number, int *status, int options, struct rusage *usage)
+{
+    if (usage) {
+        memset(usage, 0, sizeof *usage);
+    }
+    return waitpid(number, status, options);
 }

@@ -6,7 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "newlib/glue.h"
+#include "newlib/proc.h"
+#include "newlib/signals.h"
 #include "perdure/boot.h"
 #include "perdure/thread.h"
 
@@ -94,6 +95,17 @@ int getrusage(int who, struct rusage *answer)
     return 0;
 }
 
+/* What is left of a sleep that a signal has ended. */
+static void tell_rest(uint64_t until, struct timespec *left)
+{
+    uint64_t now = pd_now_ns();
+    uint64_t rest = until > now ? until - now : 0;
+
+    if (left) {
+        *left = (struct timespec){(time_t)(rest / NS_PER_S), (long)(rest % NS_PER_S)};
+    }
+}
+
 int nanosleep(const struct timespec *wanted, struct timespec *left)
 {
     uint64_t until;
@@ -104,8 +116,16 @@ int nanosleep(const struct timespec *wanted, struct timespec *left)
     }
     until = pd_now_ns() + (uint64_t)wanted->tv_sec * NS_PER_S + (uint64_t)wanted->tv_nsec;
     while (pd_now_ns() < until) {
-        int64_t status = pd_sleep_until(until);
+        int64_t status = PD_OK;
 
+        if (!glue_signals_mask) {
+            status = pd_sleep_until(until);
+        } else if (glue_proc(PROC_POLL, 0, 0, until) == -PE_INTR) {
+            glue_signals_run();
+            tell_rest(until, left);
+            errno = EINTR;
+            return -1;
+        }
         if (status != PD_OK && status != PD_TIMEOUT) {
             errno = EIO;
             return -1;
@@ -120,8 +140,9 @@ int nanosleep(const struct timespec *wanted, struct timespec *left)
 unsigned sleep(unsigned seconds)
 {
     const struct timespec wanted = {seconds, 0};
+    struct timespec left;
 
-    return nanosleep(&wanted, NULL) == 0 ? 0 : seconds;
+    return nanosleep(&wanted, &left) == 0 ? 0 : (unsigned)left.tv_sec + (left.tv_nsec > 0);
 }
 
 int usleep(useconds_t microseconds)

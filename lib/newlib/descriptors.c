@@ -4,7 +4,8 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-#include "newlib/glue.h"
+#include "newlib/pipes.h"
+#include "newlib/proc.h"
 
 struct descriptor glue_descriptors[GLUE_DESCRIPTORS];
 mode_t glue_creation_mask = 022;
@@ -15,7 +16,7 @@ struct open_file *glue_file_new(enum open_file_kind kind, uint32_t handle, uint3
 {
     for (unsigned index = 0; index < GLUE_DESCRIPTORS; index++) {
         if (files[index].references == 0) {
-            files[index] = (struct open_file){(uint8_t)kind, 0, 1, handle, flags};
+            files[index] = (struct open_file){(uint8_t)kind, 0, 1, handle, flags, 0};
             return &files[index];
         }
     }
@@ -27,8 +28,16 @@ int glue_file_release(struct open_file *file)
 {
     int64_t result = 0;
 
-    if (--file->references == 0 && file->kind == OPEN_FILE) {
+    if (--file->references) {
+        return 0;
+    }
+    if (glue_is_file(file)) {
         result = glue_word_call(FS_CLOSE, file->handle, 0, 0);
+    }
+    if (file->kind == OPEN_SHARED) {
+        glue_proc(PROC_CLOSE, 0, 0, (uint64_t)1 << file->shared_offset);
+    } else if (file->kind == OPEN_PIPE) {
+        result = glue_pipe_close(file);
     }
     return (int)glue_result(result);
 }
@@ -43,42 +52,6 @@ int glue_descriptor_new(struct open_file *file, int lowest, int flags)
     }
     errno = EMFILE;
     return -1;
-}
-
-/* One standard stream, as the parent asked for it. */
-static void start_stream(int fd, const struct startup_stream *stream)
-{
-    struct open_file *file = NULL;
-    int opened;
-
-    switch (stream->kind) {
-    case STARTUP_CONSOLE:
-        file = glue_file_new(OPEN_CONSOLE, stream->console_stream, fd == 0 ? O_RDONLY : O_WRONLY);
-        break;
-    case STARTUP_FILE:
-        opened = open(stream->path, (int)stream->flags, 0666);
-        if (opened < 0) {
-            pd_invoke_4(SLOT_SELF_DOMAIN, DOMAIN_EXIT, 126, 0, 0, 0);
-        }
-        if (opened != fd) {
-            dup2(opened, fd);
-            close(opened);
-        }
-        return;
-    case STARTUP_NULL:
-        file = glue_file_new(OPEN_NULL, 0, O_RDWR);
-        break;
-    default:
-        return;
-    }
-    glue_descriptors[fd].file = file;
-}
-
-void glue_descriptors_start(const struct startup_block *block)
-{
-    for (int fd = 0; fd < 3; fd++) {
-        start_stream(fd, &block->streams[fd]);
-    }
 }
 
 /* The description that open() makes; NULL and errno. */

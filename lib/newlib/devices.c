@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #include "abi/rng.h"
-#include "newlib/glue.h"
+#include "newlib/pipes.h"
+#include "newlib/signals.h"
 
 #define DEVICE_NUMBER_CONSOLE 0x0501
 #define DEVICE_NUMBER_MEMORY 0x0100
@@ -45,13 +46,16 @@ enum open_file_kind glue_device(const char *path, uint32_t *handle)
 
 static ssize_t console_read(void *buffer, size_t bytes)
 {
-    struct pd_call call = {.word = {bytes > MESSAGE_BYTES ? MESSAGE_BYTES : bytes, 0, 0, 0}};
+    struct pd_call call;
     int64_t got;
 
     if (bytes == 0) {
         return 0;
     }
-    got = pd_portal_call(SLOT_CONSOLE, CONSOLE_READ, &call);
+    do {
+        call = (struct pd_call){.word = {bytes > MESSAGE_BYTES ? MESSAGE_BYTES : bytes, 0, 0, 0}};
+        got = pd_portal_call(SLOT_CONSOLE, CONSOLE_READ, &call);
+    } while (got == -PE_INTR && glue_signals_restart());
     if (got > 0) {
         memcpy(buffer, pd_message(), (size_t)got);
     }
@@ -107,6 +111,10 @@ static ssize_t random_read(uint8_t *buffer, size_t bytes)
 ssize_t glue_device_read(struct open_file *file, void *buffer, size_t bytes)
 {
     switch (file->kind) {
+    case OPEN_PIPE:
+        return glue_pipe_read(file, buffer, bytes);
+    case OPEN_SHARED:
+        return glue_shared_transfer(file, buffer, bytes, 1);
     case OPEN_CONSOLE:
         return console_read(buffer, bytes);
     case OPEN_ZERO:
@@ -128,11 +136,21 @@ ssize_t glue_device_write(struct open_file *file, const void *buffer, size_t byt
         }
         return console_write(file->handle, buffer, bytes);
     }
+    if (file->kind == OPEN_PIPE) {
+        return glue_pipe_write(file, buffer, bytes);
+    }
+    if (file->kind == OPEN_SHARED) {
+        return glue_shared_transfer(file, (void *)buffer, bytes, 0);
+    }
     return (ssize_t)bytes;
 }
 
 void glue_device_stat(const struct open_file *file, struct stat *answer)
 {
+    if (file->kind == OPEN_PIPE) {
+        glue_pipe_stat(file, answer);
+        return;
+    }
     *answer = (struct stat){
         .st_mode = S_IFCHR | 0666,
         .st_nlink = 1,

@@ -38,6 +38,9 @@ enum open_file_kind {
     OPEN_NULL,    /* /dev/null */
     OPEN_ZERO,    /* /dev/zero */
     OPEN_RANDOM,  /* /dev/urandom and /dev/random, from the random number service */
+    OPEN_SHARED,  /* as OPEN_FILE, but its offset is shared with other processes: `shared_offset` of the process service */
+    OPEN_PIPE,    /* an end (by the access mode of `flags`) of pipe number `handle` of the process service */
+    OPEN_PATH,    /* of a child only: to be opened by it, by path (inherit.h) */
 };
 
 /* An open file description: shared by dup(). */
@@ -47,7 +50,14 @@ struct open_file {
     uint16_t references;
     uint32_t handle;
     uint32_t flags; /* O_* as given to open() */
+    uint32_t shared_offset;
 };
+
+/* Is it a file of the file system? */
+static inline int glue_is_file(const struct open_file *file)
+{
+    return file->kind == OPEN_FILE || file->kind == OPEN_SHARED;
+}
 
 struct descriptor {
     struct open_file *file; /* NULL: free */
@@ -79,8 +89,6 @@ static inline int64_t glue_result(int64_t result)
 }
 
 /* ---- descriptors.c ---- */
-/* Make descriptors 0-2. */
-void glue_descriptors_start(const struct startup_block *block);
 /* The lowest free descriptor >= `lowest` for `file` (a reference is taken over); -1 and EMFILE. */
 int glue_descriptor_new(struct open_file *file, int lowest, int flags);
 /* A file description with one reference; NULL and ENFILE. */
@@ -106,8 +114,12 @@ ssize_t glue_device_read(struct open_file *file, void *buffer, size_t bytes);
 ssize_t glue_device_write(struct open_file *file, const void *buffer, size_t bytes);
 void glue_device_stat(const struct open_file *file, struct stat *answer);
 
-/* ---- process.c ---- */
-/* Number of this program, as getpid() answers. */
-pid_t glue_process_number(void);
+/* ---- terminal.c ---- */
+/* Bytes of console input that a read would return at once. */
+int64_t glue_input_waiting(void);
+
+/* ---- transfer.c ---- */
+/* A transfer at an offset; as pread() and pwrite() answer. */
+ssize_t glue_transfer_at(struct open_file *file, void *buffer, size_t bytes, uint64_t offset, int reading);
 
 #endif

@@ -33,6 +33,7 @@ struct mapped {
     uint32_t memory;
 };
 
+static uint32_t heap_memory;
 static uint8_t *heap_end; /* NULL before the first use */
 static uint8_t *heap_paid; /* up to here the quota has been asked */
 static struct mapped mappings[MAPPINGS_MAXIMUM];
@@ -65,6 +66,7 @@ static int heap_start(void)
         pd_slot_drop(memory);
         return -1;
     }
+    heap_memory = memory;
     heap_end = (uint8_t *)PROGRAM_HEAP;
     heap_paid = heap_end;
     return 0;
@@ -419,4 +421,22 @@ uint32_t glue_mapping_memory(const void *start)
         }
     }
     return 0;
+}
+
+int glue_region(unsigned index, struct region *region)
+{
+    const struct mapped *mapping = &mappings[index ? index - 1 : 0];
+
+    *region = (struct region){.start = PROGRAM_HEAP, .rights = RIGHT_USE | RIGHT_WRITE, .memory = heap_memory};
+    if (index > MAPPINGS_MAXIMUM) {
+        return 0;
+    }
+    if (index > 0) {
+        *region = (struct region){(uint64_t)mapping->start, mapping->pages,      mapping->rights,
+                                  mapping->memory,          mapping->first_page, mapping->pages};
+    } else if (heap_end) {
+        region->pages = HEAP_PAGES;
+        region->used_pages = pd_pages((uint64_t)(heap_end - (uint8_t *)PROGRAM_HEAP));
+    }
+    return 1;
 }

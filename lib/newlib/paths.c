@@ -21,7 +21,7 @@ static int file_call(uint32_t operation, int fd, uint64_t word_1, uint64_t word_
     if (!file) {
         return -1;
     }
-    if (file->kind != OPEN_FILE) {
+    if (!glue_is_file(file)) {
         errno = EINVAL;
         return -1;
     }

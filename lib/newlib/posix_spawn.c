@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * posix_spawn: the only way to start a program.
+ * posix_spawn: the shortest way to start a program.
  *
- * Rule: of the descriptors a child gets 0, 1 and 2. What they lead to can be set by file actions: open (by path, in the
- * child), close, and dup2 from a descriptor that is a console stream; other descriptors stay behind. Attributes are accepted
- * and change nothing.
+ * Rule: file actions are done to a copy of the descriptor table, from which the child inherits; what they open is opened by
+ * the child itself. Of the attributes the process group is heeded; signals are as after an exec.
  */
 #include <errno.h>
 #include <spawn.h>
@@ -34,6 +33,7 @@ struct __posix_spawn_file_actions {
 
 struct __posix_spawnattr {
     short flags;
+    pid_t group;
 };
 
 int posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions)
@@ -54,7 +54,7 @@ int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions)
 
 static int add(posix_spawn_file_actions_t *actions, const struct action *action)
 {
-    if (action->fd < 0 || (action->kind != ACTION_CLOSE && action->fd > 2)) {
+    if (action->fd < 0 || action->fd >= GLUE_DESCRIPTORS) {
         return EBADF;
     }
     if ((*actions)->count == ACTIONS_MAXIMUM) {
@@ -91,64 +91,43 @@ int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int f
     return add(actions, &action);
 }
 
-/* Where a dup2 leads: another stream of the child, or a console descriptor of this program. 0 or an errno. */
-static int duplicate(struct startup_stream streams[3], const struct action *action)
+static int apply(struct child_files *files, const posix_spawn_file_actions_t *actions)
 {
-    const struct open_file *file;
+    int problem = 0;
 
-    if (action->source >= 0 && action->source <= 2) {
-        streams[action->fd] = streams[action->source];
-        return 0;
-    }
-    file = glue_file(action->source);
-    if (!file) {
-        return EBADF;
-    }
-    if (file->kind != OPEN_CONSOLE) {
-        return ENOTSUP;
-    }
-    streams[action->fd] = (struct startup_stream){STARTUP_CONSOLE, file->handle, 0, NULL};
-    return 0;
-}
-
-static int apply(struct startup_stream streams[3], const posix_spawn_file_actions_t *actions)
-{
-    for (unsigned index = 0; actions && *actions && index < (*actions)->count; index++) {
+    for (unsigned index = 0; actions && *actions && index < (*actions)->count && !problem; index++) {
         const struct action *action = &(*actions)->action[index];
-        int problem = 0;
 
-        if (action->fd > 2) {
-            continue;
-        }
         if (action->kind == ACTION_OPEN) {
-            streams[action->fd] = (struct startup_stream){STARTUP_FILE, 0, (uint64_t)action->flags, action->path};
+            problem = glue_files_open(files, action->fd, action->path, action->flags);
         } else if (action->kind == ACTION_CLOSE) {
-            streams[action->fd] = (struct startup_stream){.kind = STARTUP_CLOSED};
+            problem = glue_files_close(files, action->fd);
         } else {
-            problem = duplicate(streams, action);
-        }
-        if (problem) {
-            return problem;
+            problem = glue_files_dup2(files, action->source, action->fd);
         }
     }
-    return 0;
+    return problem;
 }
 
 int posix_spawnp(pid_t *restrict number, const char *restrict path, const posix_spawn_file_actions_t *actions,
                  const posix_spawnattr_t *restrict attributes, char *const arguments[], char *const environment[])
 {
-    struct startup_stream streams[3];
+    static struct child_files files;
+    struct child_options options = {.files = &files};
     struct spawn_failure failure;
     int problem;
     pid_t child;
 
-    (void)attributes;
-    glue_child_streams(streams);
-    problem = apply(streams, actions);
+    if (attributes && *attributes && (*attributes)->flags & POSIX_SPAWN_SETPGROUP) {
+        options.set_group = 1;
+        options.group = (*attributes)->group;
+    }
+    glue_files_begin(&files);
+    problem = apply(&files, actions);
     if (problem) {
         return problem;
     }
-    child = glue_child_start(path, arguments, environment ? environment : environ, streams, 0, &failure);
+    child = glue_child_start(path, arguments, environment ? environment : environ, &options, &failure);
     if (child < 0) {
         return errno;
     }
@@ -186,5 +165,17 @@ int posix_spawnattr_setflags(posix_spawnattr_t *attributes, short flags)
 int posix_spawnattr_getflags(const posix_spawnattr_t *restrict attributes, short *restrict flags)
 {
     *flags = (*attributes)->flags;
+    return 0;
+}
+
+int posix_spawnattr_setpgroup(posix_spawnattr_t *attributes, pid_t group)
+{
+    (*attributes)->group = group;
+    return 0;
+}
+
+int posix_spawnattr_getpgroup(const posix_spawnattr_t *restrict attributes, pid_t *restrict group)
+{
+    *group = (*attributes)->group;
     return 0;
 }

@@ -30,7 +30,7 @@ class Edit:
 
 
 # What newlib is told about the system: we supply open/read/... under their own names, directories,
-# rename, a clock and fcntl; there is no fork, so no exec family, popen or shell word expansion from newlib.
+# rename, a clock and fcntl; the exec family, popen and spawning are ours, and shell word expansion is left out.
 NEWLIB_FLAGS = " ".join(
     "-D" + name
     for name in (
@@ -72,6 +72,24 @@ EDITS = (
         "newlib/libc/include/sys/config.h",
         "#define _READ_WRITE_BUFSIZE_TYPE int\n",
         "#define _READ_WRITE_BUFSIZE_TYPE __SIZE_TYPE__\n",
+    ),
+    # Signals that interrupt no call, and waiting as BSD has it.
+    Edit(
+        "newlib/libc/include/sys/signal.h",
+        "#define SA_NOCLDSTOP 1  /* only value supported now for sa_flags */\n",
+        "#define SA_NOCLDSTOP 1\n#define SA_RESTART 2\n#define SA_RESETHAND 4\n#define SA_NODEFER 8\n",
+    ),
+    Edit(
+        "newlib/libc/include/sys/wait.h",
+        "pid_t waitpid (pid_t, int *, int);\n",
+        "pid_t waitpid (pid_t, int *, int);\nstruct rusage;\npid_t wait3 (int *, int, struct rusage *);\n"
+        "pid_t wait4 (pid_t, int *, int, struct rusage *);\n",
+    ),
+    # A write of a message page to a pipe goes in whole (abi/proc.toml).
+    Edit(
+        "newlib/libc/include/sys/syslimits.h",
+        "#define\tPIPE_BUF\t\t  512\t",
+        "#define\tPIPE_BUF\t\t 4096\t",
     ),
     # The one type without an override point.
     Edit(

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* From the entry to main() and on to the exit. Rule: descriptors 0-2 are made from the start-up block before any code
+/* From the entry to main() and on to the exit. Rule: the descriptors are made from the start-up block before any code
  * of the program runs. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "newlib/glue.h"
+#include "newlib/exec.h"
+#include "newlib/inherit.h"
+#include "newlib/proc.h"
+#include "newlib/signals.h"
 #include "perdure/domain.h"
 
 char **environ;
@@ -37,6 +40,31 @@ static void run_finalizers(void)
     }
 }
 
+/* The program cannot begin. */
+static _Noreturn void refuse(const char *text)
+{
+    struct pd_call call = {.word = {CONSOLE_STREAM_ERROR, strlen(text), 0, 0}, .transfer = pd_transfer_message(strlen(text))};
+
+    memcpy(pd_message(), text, strlen(text));
+    pd_portal_call(SLOT_CONSOLE, CONSOLE_WRITE, &call);
+    pd_exit(126);
+}
+
+/* After an exec it is one already; else its parent may expect it. */
+static void become_process(const struct startup_block *block)
+{
+    uint64_t signals;
+
+    if (block->process_started) {
+        pd_unmap(SLOT_SELF_DOMAIN, EXEC_WINDOW, EXEC_WINDOW_PAGES);
+        glue_process = (uint32_t)block->process_number;
+        glue_parent = (uint32_t)block->parent_number;
+        glue_signals_start(block->signals);
+    } else if (block->process_token && glue_proc_start((uint32_t)block->process_token, &signals) == 0) {
+        glue_signals_start(signals);
+    }
+}
+
 _Noreturn void perdure_start(const struct startup_block *block)
 {
     if (!block || block->magic != STARTUP_MAGIC) {
@@ -46,20 +74,15 @@ _Noreturn void perdure_start(const struct startup_block *block)
     environ = block->environment;
     glue_creation_mask = (mode_t)block->creation_mask;
     if (block->working_directory && chdir(block->working_directory) != 0) {
-        static const char text[] = "start: the working directory is not there\n";
-
-        glue_descriptors_start(block);
-        write(STDERR_FILENO, text, sizeof text - 1);
-        pd_exit(127);
+        refuse("start: the working directory is not there\n");
     }
-    glue_descriptors_start(block);
+    if (glue_adopt(block->streams, block->stream_count) != 0) {
+        refuse("start: a file cannot be opened\n");
+    }
+    become_process(block);
     run(__preinit_array_start, __preinit_array_end);
     run(__init_array_start, __init_array_end);
     atexit(run_finalizers);
     exit(main((int)block->argument_count, block->arguments, environ));
 }
 
-void _exit(int status)
-{
-    pd_exit((uint64_t)status & 0xff);
-}

@@ -64,7 +64,7 @@ int fstat(int fd, struct stat *answer)
     if (!file) {
         return -1;
     }
-    if (file->kind != OPEN_FILE) {
+    if (!glue_is_file(file)) {
         glue_device_stat(file, answer);
         return 0;
     }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Terminals. Rule: ICANON is the console's cooked mode; the other bits are only remembered (sys/termios.h). */
-#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include "newlib/glue.h"
+#include "newlib/proc.h"
 
 static struct termios modes = {
     .c_iflag = ICRNL,
@@ -156,8 +155,7 @@ int tcsendbreak(int fd, int duration)
     return nothing_to_do(fd);
 }
 
-/* Bytes of console input that a read would return at once. */
-static int64_t input_waiting(void)
+int64_t glue_input_waiting(void)
 {
     struct pd_call call = {0};
 
@@ -189,48 +187,17 @@ int ioctl(int fd, unsigned long request, ...)
         return 0;
     }
     if (request == FIONREAD && file->kind == OPEN_CONSOLE) {
-        int64_t waiting = glue_result(input_waiting());
+        int64_t waiting = glue_result(glue_input_waiting());
+
+        *(int *)answer = (int)waiting;
+        return waiting < 0 ? -1 : 0;
+    }
+    if (request == FIONREAD && file->kind == OPEN_PIPE) {
+        int64_t waiting = glue_result(glue_proc(PROC_PIPE_INFO, file->handle, 0, 0));
 
         *(int *)answer = (int)waiting;
         return waiting < 0 ? -1 : 0;
     }
     errno = ENOTTY;
     return -1;
-}
-
-/* The bits of `events` that hold for one descriptor now. */
-static short ready_now(int fd, short events)
-{
-    struct open_file *file = (unsigned)fd < GLUE_DESCRIPTORS ? glue_descriptors[fd].file : NULL;
-    short ready = events & (POLLOUT | POLLWRNORM);
-
-    if (!file) {
-        return POLLNVAL;
-    }
-    if ((events & (POLLIN | POLLRDNORM)) && (file->kind != OPEN_CONSOLE || input_waiting() > 0)) {
-        ready |= events & (POLLIN | POLLRDNORM);
-    }
-    return ready;
-}
-
-int poll(struct pollfd *descriptors, nfds_t count, int timeout_ms)
-{
-    const useconds_t step_us = 10000;
-    int64_t left_us = (int64_t)timeout_ms * 1000;
-
-    for (;;) {
-        int found = 0;
-
-        for (nfds_t index = 0; index < count; index++) {
-            struct pollfd *each = &descriptors[index];
-
-            each->revents = each->fd < 0 ? 0 : ready_now(each->fd, each->events);
-            found += each->revents != 0;
-        }
-        if (found || timeout_ms == 0 || (timeout_ms > 0 && left_us <= 0)) {
-            return found;
-        }
-        usleep(step_us);
-        left_us -= step_us;
-    }
 }

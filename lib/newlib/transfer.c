@@ -10,7 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "newlib/glue.h"
+#include "newlib/pipes.h"
+#include "newlib/signals.h"
 #include "perdure/memory.h"
 
 static uint8_t bounce[GLUE_TRANSFER_BYTES] __attribute__((aligned(PAGE_BYTES)));
@@ -155,6 +156,7 @@ ssize_t read(int fd, void *buffer, size_t bytes)
     if (!file) {
         return -1;
     }
+    glue_safe_point();
     if (__builtin_expect(file->kind != OPEN_FILE, 0)) {
         return glue_device_read(file, buffer, bytes);
     }
@@ -168,6 +170,7 @@ ssize_t write(int fd, const void *buffer, size_t bytes)
     if (!file) {
         return -1;
     }
+    glue_safe_point();
     if (__builtin_expect(file->kind != OPEN_FILE, 0)) {
         return glue_device_write(file, buffer, bytes);
     }
@@ -179,11 +182,16 @@ static struct open_file *seekable(int fd, off_t offset)
 {
     struct open_file *file = glue_file(fd);
 
-    if (file && (file->kind != OPEN_FILE || offset < 0)) {
-        errno = file->kind != OPEN_FILE ? ESPIPE : EINVAL;
+    if (file && (!glue_is_file(file) || offset < 0)) {
+        errno = glue_is_file(file) ? EINVAL : ESPIPE;
         return NULL;
     }
     return file;
+}
+
+ssize_t glue_transfer_at(struct open_file *file, void *buffer, size_t bytes, uint64_t offset, int reading)
+{
+    return transfer(reading ? FS_PREAD : FS_PWRITE, file->handle, buffer, bytes, offset, reading);
 }
 
 ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
@@ -204,6 +212,9 @@ off_t lseek(int fd, off_t offset, int whence)
 {
     struct open_file *file = seekable(fd, 0);
 
+    if (file && file->kind == OPEN_SHARED) {
+        return glue_shared_seek(file, offset, whence);
+    }
     return file ? glue_result(glue_word_call(FS_SEEK, file->handle, (uint64_t)offset, (uint64_t)whence)) : -1;
 }
 

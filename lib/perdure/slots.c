@@ -29,6 +29,11 @@ void pd_slot_give(uint32_t slot)
     }
 }
 
+int pd_slot_is_taken(uint32_t slot)
+{
+    return (int)(taken[slot / 64] >> slot % 64 & 1);
+}
+
 void pd_slot_drop(uint32_t slot)
 {
     if (slot) {

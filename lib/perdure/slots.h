@@ -16,6 +16,9 @@ uint32_t pd_slot_take(void);
 /* Give a slot back. Its capability must be gone already, or be about to go. 0 is ignored. */
 void pd_slot_give(uint32_t slot);
 
+/* Whether a slot is taken. */
+int pd_slot_is_taken(uint32_t slot);
+
 /* Delete the capability in `slot` of the own domain and give the slot back. 0 is ignored. */
 void pd_slot_drop(uint32_t slot);
 

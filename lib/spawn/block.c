@@ -111,15 +111,30 @@ static const struct startup_service *put_services(struct cursor *cursor, const s
     return (const struct startup_service *)address;
 }
 
+static const struct startup_stream *put_streams(struct cursor *cursor, const struct spawn_request *request)
+{
+    uint64_t address = 0;
+    struct startup_stream *place = reserve(cursor, request->stream_count * sizeof *place, &address);
+
+    for (uint32_t index = 0; place && index < request->stream_count; index++) {
+        place[index] = request->streams[index];
+        if (place[index].path) {
+            place[index].path = put_text(cursor, place[index].path);
+        }
+    }
+    return (const struct startup_stream *)address;
+}
+
 uint64_t startup_bytes(const struct spawn_request *request)
 {
     uint64_t bytes = rounded(sizeof(struct startup_block)) + list_bytes(request->arguments) +
-                     list_bytes(request->environment) + request->service_count * sizeof(struct startup_service);
+                     list_bytes(request->environment) + request->service_count * sizeof(struct startup_service) +
+                     request->stream_count * sizeof(struct startup_stream);
 
     if (request->working_directory) {
         bytes += rounded(text_bytes(request->working_directory));
     }
-    for (unsigned index = 0; index < 3; index++) {
+    for (uint32_t index = 0; index < request->stream_count; index++) {
         bytes += request->streams[index].path ? rounded(text_bytes(request->streams[index].path)) : 0;
     }
     return bytes;
@@ -143,12 +158,11 @@ int startup_build(void *room, uint64_t room_bytes, uint64_t address, const struc
     block->process_number = request->process_number;
     block->parent_number = request->parent_number;
     block->creation_mask = request->creation_mask;
-    for (unsigned index = 0; index < 3; index++) {
-        block->streams[index] = request->streams[index];
-        if (request->streams[index].path) {
-            block->streams[index].path = put_text(&cursor, request->streams[index].path);
-        }
-    }
+    block->process_token = request->process_token;
+    block->process_started = request->process_started;
+    block->signals = request->signals;
+    block->stream_count = request->stream_count;
+    block->streams = put_streams(&cursor, request);
     block->service_count = request->service_count;
     block->services = put_services(&cursor, request);
     return cursor.overflow ? -1 : 0;

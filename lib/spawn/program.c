@@ -27,6 +27,8 @@ struct bundle {
 static struct bundle payload = {SLOT_PAYLOAD, PAYLOAD_ADDRESS, 0};
 static struct bundle system_bundle = {SLOT_SYSTEM_BUNDLE, SYSTEM_BUNDLE_ADDRESS, 0};
 
+static int opened;
+
 static void open_bundle(struct bundle *bundle)
 {
     uint64_t pages;
@@ -42,13 +44,25 @@ static void open_bundle(struct bundle *bundle)
 
 void program_bundles(void)
 {
-    static int opened;
-
     if (!opened) {
         open_bundle(&payload);
         open_bundle(&system_bundle);
         opened = 1;
     }
+}
+
+void program_bundles_forget(void)
+{
+    opened = 0;
+    payload.bytes = system_bundle.bytes = 0;
+}
+
+uint64_t program_bundle_at(unsigned index, uint64_t *bytes)
+{
+    const struct bundle *bundle = index == 0 ? &payload : &system_bundle;
+
+    *bytes = bundle->bytes;
+    return bundle->address;
 }
 
 static int find(const struct bundle *bundle, const char *name, struct spawn_image *image)
@@ -98,7 +112,7 @@ void program_capabilities(struct spawn_request *request, struct spawn_service se
 
         if (manifest_services[number].for_programs && holds(slot, OBJECT_SERVICE, RIGHT_GRANT)) {
             services[request->service_count++] = (struct spawn_service){
-                manifest_services[number].name, slot, manifest_services[number].portal_slot};
+                manifest_services[number].name, slot, manifest_services[number].portal_slot, 0};
             if (!supervisor) {
                 capabilities[request->capability_count++] = (struct spawn_capability){slot, slot, RIGHT_GRANT};
             }

@@ -22,6 +22,12 @@
 /* Map the bundles that the caller holds, once. Called by the others of this file. */
 void program_bundles(void);
 
+/* In a copy of a program, where they are not mapped: map them when they are needed. */
+void program_bundles_forget(void);
+
+/* Where bundle 0 or 1 is mapped, and its size: 0 if it is not. */
+uint64_t program_bundle_at(unsigned index, uint64_t *bytes);
+
 /* Program `name` of the payload or, failing that, of the system bundle: 1 and *image, or 0. */
 int program_find(const char *name, struct spawn_image *image);
 

@@ -5,7 +5,6 @@
  * resident first, so that a quota that is too small is a status and not a fault.
  */
 #include "spawn/spawn.h"
-#include "elf/elf.h"
 #include "perdure/domain.h"
 #include "perdure/memory.h"
 #include "perdure/service.h"
@@ -61,21 +60,6 @@ static uint64_t file_pages_end(const struct elf_segment *segment)
     return segment->memory_bytes > segment->file_bytes ? page_down(end) : page_up(end);
 }
 
-/* Map what comes from the file: shared if it is not writable, else copy-on-write. */
-static int64_t map_file_part(uint32_t domain, const struct spawn_image *image, const struct elf_segment *segment)
-{
-    uint64_t start = page_down(segment->address);
-    uint64_t end = file_pages_end(segment);
-    uint64_t protection = RIGHT_USE | (segment->protection & ELF_WRITE ? RIGHT_WRITE : 0) |
-                          (segment->protection & ELF_EXECUTE ? RIGHT_EXECUTE : 0);
-
-    if (end <= start) {
-        return PD_OK;
-    }
-    return pd_map(domain, image->memory_slot, start, image->first_page + page_down(segment->offset_bytes) / PAGE_BYTES,
-                  (end - start) / PAGE_BYTES, protection, segment->protection & ELF_WRITE ? MAP_COW : 0);
-}
-
 /* Pages of zeros that a segment ends with, the first of them perhaps begun by bytes of the file. */
 static uint64_t zero_pages(const struct elf_segment *segment)
 {
@@ -86,65 +70,105 @@ static uint64_t zero_pages(const struct elf_segment *segment)
     return end > first ? (end - first) / PAGE_BYTES : 0;
 }
 
-static int64_t map_zero_part(uint32_t domain, uint32_t memory, uint64_t first_page,
-                             const struct spawn_image *image, const struct elf_segment *segment)
+static uint64_t protection_of(const struct elf_segment *segment)
 {
-    uint64_t pages = zero_pages(segment);
-    uint64_t end = page_up(segment->address + segment->memory_bytes);
-    uint64_t start = end - pages * PAGE_BYTES;
-    uint64_t file_end = segment->address + segment->file_bytes;
-    uint64_t from = segment->address > start ? segment->address : start;
-    int64_t status = PD_OK;
-
-    if (pages == 0) {
-        return PD_OK;
-    }
-    if (file_end > from) {
-        status = fill_page(memory, first_page, from - start,
-                           (const uint8_t *)image->mapped + segment->offset_bytes + (from - segment->address),
-                           file_end - from);
-    }
-    if (status != PD_OK) {
-        return status;
-    }
-    return pd_map(domain, memory, start, first_page, pages,
-                  RIGHT_USE | (segment->protection & ELF_WRITE ? RIGHT_WRITE : 0) |
-                      (segment->protection & ELF_EXECUTE ? RIGHT_EXECUTE : 0),
-                  0);
+    return RIGHT_USE | (segment->protection & ELF_WRITE ? RIGHT_WRITE : 0) |
+           (segment->protection & ELF_EXECUTE ? RIGHT_EXECUTE : 0);
 }
 
-/* All segments of the program. The zeros of all of them are one memory of the child's. */
-static int map_program(struct spawn_child *child, const struct spawn_image *image,
-                       const struct elf_program *program, struct spawn_failure *failure)
+uint32_t spawn_parts(const struct elf_program *program, struct spawn_part parts[SPAWN_PARTS_MAXIMUM])
 {
-    uint64_t pages = 0;
-    uint64_t used = 0;
+    uint64_t zero_page = 0;
+    uint32_t count = 0;
 
-    for (uint32_t index = 0; index < program->count; index++) {
-        pages += zero_pages(&program->segment[index]);
-    }
-    if (pages) {
-        child->zero_memory = pd_slot_take();
-        if (failed(pd_create_memory(child->domain, child->zero_memory, pages, 0), "memory for its data", failure)) {
-            return -1;
-        }
-    }
     for (uint32_t index = 0; index < program->count; index++) {
         const struct elf_segment *segment = &program->segment[index];
+        uint64_t start = page_down(segment->address);
+        uint64_t end = file_pages_end(segment);
+        uint64_t zeros = zero_pages(segment);
 
-        if (failed(map_file_part(child->domain, image, segment), "mapping its file", failure) ||
-            failed(map_zero_part(child->domain, child->zero_memory, used, image, segment), "mapping its data",
-                   failure)) {
+        if (end > start) {
+            parts[count++] = (struct spawn_part){.segment = segment,
+                                                 .address = start,
+                                                 .pages = (end - start) / PAGE_BYTES,
+                                                 .first_page = page_down(segment->offset_bytes) / PAGE_BYTES,
+                                                 .protection = protection_of(segment)};
+        }
+        if (zeros) {
+            parts[count++] = (struct spawn_part){.segment = segment,
+                                                 .address = page_up(segment->address + segment->memory_bytes) -
+                                                            zeros * PAGE_BYTES,
+                                                 .pages = zeros,
+                                                 .first_page = zero_page,
+                                                 .protection = protection_of(segment),
+                                                 .zeros = 1};
+            zero_page += zeros;
+        }
+    }
+    return count;
+}
+
+/* The bytes of the file with which a part of zeros begins. */
+static int64_t fill_part(uint32_t memory, const struct spawn_part *part, const struct spawn_image *image)
+{
+    const struct elf_segment *segment = part->segment;
+    uint64_t file_end = segment->address + segment->file_bytes;
+    uint64_t from = segment->address > part->address ? segment->address : part->address;
+
+    if (file_end <= from) {
+        return PD_OK;
+    }
+    return fill_page(memory, part->first_page, from - part->address,
+                     (const uint8_t *)image->mapped + segment->offset_bytes + (from - segment->address), file_end - from);
+}
+
+int spawn_zeros(uint32_t domain, uint32_t *memory, const struct spawn_image *image, const struct spawn_part *parts,
+                uint32_t count, struct spawn_failure *failure)
+{
+    uint64_t pages = 0;
+
+    for (uint32_t index = 0; index < count; index++) {
+        pages += parts[index].zeros ? parts[index].pages : 0;
+    }
+    if (pages == 0) {
+        return 0;
+    }
+    *memory = pd_slot_take();
+    if (failed(pd_create_memory(domain, *memory, pages, 0), "memory for its data", failure)) {
+        return -1;
+    }
+    for (uint32_t index = 0; index < count; index++) {
+        if (parts[index].zeros && failed(fill_part(*memory, &parts[index], image), "filling its data", failure)) {
             return -1;
         }
-        used += zero_pages(segment);
     }
     return 0;
 }
 
-/* The stack with the start-up block at its top; *block is the block's address in the child. */
-static int make_stack(struct spawn_child *child, const struct spawn_request *request, uint64_t *block,
-                      struct spawn_failure *failure)
+/* All segments of the program. The zeros of all of them are one memory of the child's. */
+static int map_program(struct spawn_child *child, const struct spawn_image *image, const struct elf_program *program,
+                       struct spawn_failure *failure)
+{
+    struct spawn_part parts[SPAWN_PARTS_MAXIMUM];
+    uint32_t count = spawn_parts(program, parts);
+
+    if (spawn_zeros(child->domain, &child->zero_memory, image, parts, count, failure) != 0) {
+        return -1;
+    }
+    for (uint32_t index = 0; index < count; index++) {
+        const struct spawn_part *part = &parts[index];
+        int64_t status = pd_map(child->domain, part->zeros ? child->zero_memory : image->memory_slot, part->address,
+                                spawn_part_page(part, image), part->pages, part->protection, spawn_part_flags(part));
+
+        if (failed(status, part->zeros ? "mapping its data" : "mapping its file", failure)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int spawn_stack(uint32_t domain, uint32_t *memory, const struct spawn_request *request, uint64_t *block,
+                struct spawn_failure *failure)
 {
     const uint64_t stack_pages = PROGRAM_STACK_BYTES / PAGE_BYTES;
     const uint64_t block_pages = pd_pages(startup_bytes(request));
@@ -155,10 +179,9 @@ static int make_stack(struct spawn_child *child, const struct spawn_request *req
         failure->reason = "arguments and environment";
         return -1;
     }
-    child->stack_memory = pd_slot_take();
-    if (failed(pd_create_memory(child->domain, child->stack_memory, stack_pages, 0), "memory for its stack",
-               failure) ||
-        failed(pd_map(SLOT_SELF_DOMAIN, child->stack_memory, SPAWN_WINDOW, stack_pages - block_pages, block_pages,
+    *memory = pd_slot_take();
+    if (failed(pd_create_memory(domain, *memory, stack_pages, 0), "memory for its stack", failure) ||
+        failed(pd_map(SLOT_SELF_DOMAIN, *memory, SPAWN_WINDOW, stack_pages - block_pages, block_pages,
                       RIGHT_USE | RIGHT_WRITE, MAP_RESIDENT),
                "memory for its arguments", failure)) {
         return -1;
@@ -166,11 +189,18 @@ static int make_stack(struct spawn_child *child, const struct spawn_request *req
     *block = PROGRAM_STACK_TOP - block_pages * PAGE_BYTES;
     fits = startup_build((void *)SPAWN_WINDOW, block_pages * PAGE_BYTES, *block, request);
     pd_unmap(SLOT_SELF_DOMAIN, SPAWN_WINDOW, block_pages);
-    if (failed(fits == 0 ? PD_OK : PD_TOO_LARGE, "arguments and environment", failure)) {
+    return failed(fits == 0 ? PD_OK : PD_TOO_LARGE, "arguments and environment", failure) ? -1 : 0;
+}
+
+/* The stack with the start-up block at its top; *block is the block's address in the child. */
+static int make_stack(struct spawn_child *child, const struct spawn_request *request, uint64_t *block,
+                      struct spawn_failure *failure)
+{
+    if (spawn_stack(child->domain, &child->stack_memory, request, block, failure) != 0) {
         return -1;
     }
-    return failed(pd_map(child->domain, child->stack_memory, PROGRAM_STACK_TOP - PROGRAM_STACK_BYTES, 0, stack_pages,
-                         RIGHT_USE | RIGHT_WRITE, 0),
+    return failed(pd_map(child->domain, child->stack_memory, PROGRAM_STACK_TOP - PROGRAM_STACK_BYTES, 0,
+                         PROGRAM_STACK_BYTES / PAGE_BYTES, RIGHT_USE | RIGHT_WRITE, 0),
                   "mapping its stack", failure)
                ? -1
                : 0;
@@ -205,7 +235,7 @@ static int give_capabilities(struct spawn_child *child, const struct spawn_reque
         const struct spawn_service *service = &request->services[index];
 
         if (failed(pd_service_bind(service->service_slot, child->domain, service->portal_slot,
-                                   request->process_number, &child->bindings[index]),
+                                   service->badge ? service->badge : request->process_number, &child->bindings[index]),
                    "binding a service", failure)) {
             return -1;
         }
@@ -246,6 +276,30 @@ static uint64_t priority_limit(const struct spawn_request *request)
     return request->priority_limit > request->priority ? request->priority_limit : request->priority;
 }
 
+int spawn_begin(const struct spawn_request *request, struct spawn_child *child, struct spawn_failure *failure)
+{
+    *child = (struct spawn_child){0};
+    *failure = (struct spawn_failure){0};
+    child->domain = pd_slot_take();
+    return failed(pd_create_domain(SLOT_SELF_DOMAIN, child->domain, request->quota_pages), "its domain", failure) ||
+                   failed(pd_set_name(child->domain, request->name), "its name", failure) ||
+                   failed(pd_set_priority_limit(child->domain, priority_limit(request)), "its priority limit", failure)
+               ? -1
+               : 0;
+}
+
+int spawn_run(const struct spawn_request *request, struct spawn_child *child, uint64_t entry, uint64_t stack,
+              uint64_t argument, struct spawn_failure *failure)
+{
+    return make_thread(child, request, failure) || give_self(child, request->process_number, failure) ||
+                   give_capabilities(child, request, failure) ||
+                   failed(pd_set_exit_notification(child->domain, request->exit_notification, request->exit_bits),
+                          "its exit notification", failure) ||
+                   failed(pd_thread_start(child->thread, entry, stack, argument), "starting it", failure)
+               ? -1
+               : 0;
+}
+
 int spawn_start(const struct spawn_request *request, const struct spawn_image *image, struct spawn_child *child,
                 struct spawn_failure *failure)
 {
@@ -253,22 +307,14 @@ int spawn_start(const struct spawn_request *request, const struct spawn_image *i
     uint64_t block;
     const char *reason = elf_read(image->mapped, image->bytes, PROGRAM_BASE, PROGRAM_HEAP, &program);
 
-    *child = (struct spawn_child){0};
-    *failure = (struct spawn_failure){0};
     if (reason) {
-        failure->reason = reason;
+        *child = (struct spawn_child){0};
+        *failure = (struct spawn_failure){.reason = reason};
         return -1;
     }
-    child->domain = pd_slot_take();
-    if (failed(pd_create_domain(SLOT_SELF_DOMAIN, child->domain, request->quota_pages), "its domain", failure) ||
-        failed(pd_set_name(child->domain, request->name), "its name", failure) ||
-        failed(pd_set_priority_limit(child->domain, priority_limit(request)), "its priority limit", failure) ||
-        map_program(child, image, &program, failure) || make_stack(child, request, &block, failure) ||
-        make_thread(child, request, failure) || give_self(child, request->process_number, failure) ||
-        give_capabilities(child, request, failure) ||
-        failed(pd_set_exit_notification(child->domain, request->exit_notification, request->exit_bits),
-               "its exit notification", failure) ||
-        failed(pd_thread_start(child->thread, program.entry, block - 8, block), "starting it", failure)) {
+    if (spawn_begin(request, child, failure) || map_program(child, image, &program, failure) ||
+        make_stack(child, request, &block, failure) ||
+        spawn_run(request, child, program.entry, block - 8, block, failure)) {
         spawn_release(child);
         return -1;
     }

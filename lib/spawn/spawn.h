@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting programs. There is no process server: who starts a program holds the capability to its domain and
- * learns of its end by a notification.
+ * Starting programs. Who starts a program holds the capability to its domain and learns of its end by a notification;
+ * what must outlive the two is the process service's (abi/proc.toml), which is told by the callers of this.
  *
  * Rule: everything the program needs is paid for from the quota of its own domain, which its parent gives; when a
  * step fails, all that was made is taken back.
@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/kernel.h"
+#include "elf/elf.h"
 #include "spawn/startup.h"
 
 /* Addresses of the caller through which it fills the memory of what it starts: [SPAWN_WINDOW, +SPAWN_WINDOW_BYTES). */
@@ -34,6 +36,7 @@ struct spawn_service {
     const char *name; /* under which it finds the portal: at most 15 characters */
     uint32_t service_slot;
     uint32_t portal_slot;
+    uint64_t badge; /* of the binding; 0: the process number */
 };
 
 /* A capability that the program gets a copy of. */
@@ -48,8 +51,12 @@ struct spawn_request {
     const char *const *arguments; /* ends with NULL */
     const char *const *environment; /* ends with NULL */
     const char *working_directory; /* or NULL */
-    struct startup_stream streams[3];
+    const struct startup_stream *streams;
+    uint32_t stream_count;
     uint64_t process_number;
+    uint64_t process_token;
+    uint64_t process_started;
+    uint64_t signals;
     uint64_t parent_number;
     uint64_t creation_mask;
     uint64_t quota_pages;
@@ -85,6 +92,48 @@ struct spawn_failure {
  */
 int spawn_start(const struct spawn_request *request, const struct spawn_image *image, struct spawn_child *child,
                 struct spawn_failure *failure);
+
+/* ---- The steps of it, for fork and exec (newlib/fork.c, newlib/exec.c) ---- */
+
+/* Two parts of each segment at most: what comes straight from the file, and what is made of zeros. */
+#define SPAWN_PARTS_MAXIMUM (2 * ELF_SEGMENTS_MAXIMUM)
+
+/* One mapping of a program's image. */
+struct spawn_part {
+    const struct elf_segment *segment;
+    uint64_t address;
+    uint64_t pages;
+    uint64_t first_page; /* of the file, or of the memory of all zeros */
+    uint64_t protection;
+    int zeros;
+};
+
+/* The mappings of a program; how many. */
+uint32_t spawn_parts(const struct elf_program *program, struct spawn_part parts[SPAWN_PARTS_MAXIMUM]);
+
+static inline uint64_t spawn_part_page(const struct spawn_part *part, const struct spawn_image *image)
+{
+    return part->zeros ? part->first_page : image->first_page + part->first_page;
+}
+
+static inline uint64_t spawn_part_flags(const struct spawn_part *part)
+{
+    return !part->zeros && part->protection & RIGHT_WRITE ? MAP_COW : 0;
+}
+
+/*
+ * The memory of all zeros, paid by `domain`, with the bytes of the file that belong there, in a new slot *memory (stays
+ * 0 if there are none); and the stack with the start-up block, which will be at *block. 0, or -1 and *failure.
+ */
+int spawn_zeros(uint32_t domain, uint32_t *memory, const struct spawn_image *image, const struct spawn_part *parts,
+                uint32_t count, struct spawn_failure *failure);
+int spawn_stack(uint32_t domain, uint32_t *memory, const struct spawn_request *request, uint64_t *block,
+                struct spawn_failure *failure);
+
+/* An empty domain; and everything else when its memory is there. 0, or -1 and *failure: then spawn_release(). */
+int spawn_begin(const struct spawn_request *request, struct spawn_child *child, struct spawn_failure *failure);
+int spawn_run(const struct spawn_request *request, struct spawn_child *child, uint64_t entry, uint64_t stack,
+              uint64_t argument, struct spawn_failure *failure);
 
 /*
  * The status of a program that has ended, as a shell counts: 0..255 its exit status, 128 + signal number for one

@@ -12,17 +12,26 @@
 
 #define STARTUP_MAGIC 0x5452415453444550u /* "PEDSTART" read as a number */
 
-/* Where a standard stream leads. */
-#define STARTUP_CONSOLE 0 /* standard input of the console, stream 1 or stream 2 */
-#define STARTUP_FILE 1    /* `path`, opened with `flags` and mode 0666 by the program's own start-up code */
-#define STARTUP_NULL 2    /* reads are empty, writes vanish */
-#define STARTUP_CLOSED 3  /* no descriptor */
+/* Where a descriptor leads. */
+enum startup_kind {
+    STARTUP_CONSOLE, /* number: 0 input, CONSOLE_STREAM_OUTPUT or CONSOLE_STREAM_ERROR */
+    STARTUP_PATH,    /* `path`, opened with `flags` and mode 0666 by the program's own start-up code */
+    STARTUP_DEVICE,  /* number: one of those that the C library serves itself */
+    STARTUP_SAME,    /* number: a descriptor before this one in the list, of which it is a dup() */
+    STARTUP_PIPE,    /* number: of the pipe, whose end (by the access mode of `flags`) the program's process holds */
+    STARTUP_FILE,    /* number: inode of a file that the parent has open, with `generation`, `flags` and `offset` */
+    STARTUP_HELD,    /* number: handle of the file system that this very program has already: after an exec */
+};
 
 struct startup_stream {
-    uint32_t kind;
-    uint32_t console_stream; /* of STARTUP_CONSOLE: 0 input, CONSOLE_STREAM_OUTPUT or CONSOLE_STREAM_ERROR */
-    uint64_t flags;          /* of STARTUP_FILE: FS_O_* */
-    const char *path;        /* of STARTUP_FILE */
+    uint8_t kind; /* enum startup_kind */
+    uint8_t shared_offset; /* of a file: 1 + the number of the shared offset, 0 if it has its own */
+    uint16_t descriptor;
+    uint32_t number;
+    uint32_t generation;
+    uint32_t flags; /* O_* */
+    uint64_t offset;
+    const char *path;
 };
 
 /* A service that the program is bound to: what perdure/names.h finds by its name. */
@@ -39,8 +48,12 @@ struct startup_block {
     const char *working_directory; /* NULL for the root */
     uint64_t process_number;   /* what getpid() answers */
     uint64_t parent_number;
+    uint64_t process_token;    /* for the process service; 0: it does not expect the program */
+    uint64_t process_started;  /* 1 after an exec: the process service knows the program already */
+    uint64_t signals;          /* after an exec: those that it ignores, and in the upper half those that it blocks */
     uint64_t creation_mask;    /* umask */
-    struct startup_stream streams[3];
+    uint64_t stream_count;
+    const struct startup_stream *streams; /* its descriptors; those that are not listed are closed */
     uint64_t service_count;
     const struct startup_service *services; /* all there are for this program */
 };

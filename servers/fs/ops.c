@@ -68,6 +68,8 @@ static const struct operation operations[FS_OPERATIONS] = {
     [FS_STATFS] = {op_statfs, READS},
     [FS_UNMOUNT] = {op_unmount, READS},
     [FS_AUDIT] = {op_audit, READS},
+    [FS_DESCRIBE] = {op_describe, READS},
+    [FS_ADOPT] = {op_adopt, READS},
 };
 
 /* Our own long-lived state must be as we left it. */

@@ -18,6 +18,8 @@ int64_t op_seek(struct request *request);
 int64_t op_readdir(struct request *request);
 int64_t op_fstat(struct request *request);
 int64_t op_fchdir(struct request *request);
+int64_t op_describe(struct request *request);
+int64_t op_adopt(struct request *request);
 
 /* ops_data.c: contents. */
 int64_t op_read(struct request *request);

@@ -117,7 +117,55 @@ int64_t op_open(struct request *request)
     request->reply[1] = (uint64_t)number;
     request->reply[2] = inode->mode;
     request->reply[3] = inode_size(inode);
-    session_open((uint32_t)handle, (uint32_t)number, inode->generation, (uint32_t)flags & OPEN_FLAGS_KEPT);
+    session_open((uint32_t)handle, (uint32_t)number, inode->generation, (uint32_t)flags & OPEN_FLAGS_KEPT, 0);
+    return handle;
+}
+
+int64_t op_describe(struct request *request)
+{
+    int64_t error;
+    const struct ext2_inode *inode;
+    const struct fs_handle *handle = request_handle(request, &inode, &error);
+
+    if (handle == NULL) {
+        return error;
+    }
+    request->reply[1] = handle->inode_generation;
+    request->reply[2] = handle->offset;
+    request->reply[3] = inode->mode;
+    return handle->inode;
+}
+
+int64_t op_adopt(struct request *request)
+{
+    uint64_t number = request->words[0], flags = request->words[2];
+    const struct ext2_inode *inode;
+    int64_t handle;
+    int64_t result;
+
+    if ((flags & FS_O_ACCESS_MASK) == FS_O_ACCESS_MASK || (int64_t)request->words[3] < 0) {
+        return -PE_INVAL;
+    }
+    if (number == 0 || number > fs.volume.inodes || open_count((uint32_t)number) == 0) {
+        return -PE_STALE;
+    }
+    handle = handle_find_free();
+    if (handle < 0) {
+        return handle;
+    }
+    inode = inode_view((uint32_t)number);
+    if (inode == NULL) {
+        return -PE_IO;
+    }
+    if (inode->generation != request->words[1]) {
+        return -PE_STALE;
+    }
+    result = check_existing(inode, flags & OPEN_FLAGS_KEPT);
+    if (result < 0) {
+        return result;
+    }
+    session_open((uint32_t)handle, (uint32_t)number, inode->generation, (uint32_t)flags & OPEN_FLAGS_KEPT,
+                 request->words[3]);
     return handle;
 }
 

@@ -78,7 +78,7 @@ int64_t handle_find_free(void)
     return -PE_MFILE;
 }
 
-static void handle_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags)
+static void handle_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags, uint64_t offset)
 {
     struct fs_ssr *ssr = own_ssr();
     struct fs_handle *handle = &ssr->handles[number];
@@ -88,7 +88,7 @@ static void handle_open(uint32_t number, uint32_t inode, uint32_t generation, ui
     }
     handle->inode = inode;
     handle->inode_generation = generation;
-    handle->offset = 0;
+    handle->offset = offset;
     handle->flags = flags;
     handle->state = 1;
     handle->check = handle_check(handle);
@@ -170,10 +170,14 @@ static void cwd_set(uint32_t inode, uint32_t generation)
     }
 }
 
-void session_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags)
+void session_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags, uint64_t offset)
 {
-    fs.transaction.session = (struct session){
-        .change = SESSION_OPEN, .handle = number, .inode = inode, .generation = generation, .flags = flags};
+    fs.transaction.session = (struct session){.change = SESSION_OPEN,
+                                              .handle = number,
+                                              .inode = inode,
+                                              .generation = generation,
+                                              .flags = flags,
+                                              .offset = offset};
 }
 
 void session_move(uint32_t number, uint64_t offset)
@@ -218,7 +222,7 @@ void session_commit(void)
     case SESSION_SAME:
         break;
     case SESSION_OPEN:
-        handle_open(session->handle, session->inode, session->generation, session->flags);
+        handle_open(session->handle, session->inode, session->generation, session->flags, session->offset);
         break;
     case SESSION_MOVE:
         handle_move(session->handle, session->offset);

@@ -22,7 +22,7 @@ int64_t handle_find_free(void);
  * What the running call does to its client's SSR: open, move or close a handle (it must be free, open, open), or make an
  * inode the working directory. It is done at the commit; of one call only the last of them.
  */
-void session_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags);
+void session_open(uint32_t number, uint32_t inode, uint32_t generation, uint32_t flags, uint64_t offset);
 void session_move(uint32_t number, uint64_t offset);
 void session_close(uint32_t number);
 void session_change_directory(uint32_t inode, uint32_t generation);

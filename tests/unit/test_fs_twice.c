@@ -168,7 +168,7 @@ static int64_t other_count(struct request *request)
 static int64_t other_session(struct request *request)
 {
     (void)request;
-    session_open(runs++, 2, 0, 0);
+    session_open(runs++, 2, 0, 0, 0);
     return 0;
 }
 

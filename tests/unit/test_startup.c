@@ -12,14 +12,21 @@
 static const char *const arguments[] = {"program", "", "two words", NULL};
 static const char *const environment[] = {"A=1", "LONG=0123456789abcdef0123456789abcdef", NULL};
 
-static const struct spawn_service services[] = {{"fs", 33, 5}, {"a-name-of-15-ch", 34, 6}, {"", 35, 7}};
+static const struct spawn_service services[] = {{"fs", 33, 5, 0}, {"a-name-of-15-ch", 34, 6, 0}, {"", 35, 7, 0}};
+
+static const struct startup_stream streams[] = {
+    {.kind = STARTUP_CONSOLE},
+    {.kind = STARTUP_PATH, .descriptor = 1, .flags = 0x601, .path = "/out"},
+    {.kind = STARTUP_PIPE, .descriptor = 2, .number = 3},
+};
 
 static struct spawn_request request = {
     .name = "program",
     .arguments = arguments,
     .environment = environment,
     .working_directory = "/some/where",
-    .streams = {{STARTUP_CONSOLE, 0, 0, NULL}, {STARTUP_FILE, 0, 0x601, "/out"}, {STARTUP_CONSOLE, 2, 0, NULL}},
+    .streams = streams,
+    .stream_count = 3,
     .process_number = 7,
     .parent_number = 1,
     .creation_mask = 022,
@@ -38,6 +45,7 @@ START_TEST(program_finds_everything)
     uint64_t bytes = startup_bytes(&request);
     struct startup_block *block = calloc(1, bytes);
     const struct startup_service *named;
+    const struct startup_stream *stream;
     char *const *list;
 
     ck_assert_int_eq(startup_build(block, bytes, THERE, &request), 0);
@@ -55,10 +63,14 @@ START_TEST(program_finds_everything)
     ck_assert_str_eq(seen(block, block->working_directory), "/some/where");
     ck_assert_uint_eq(block->process_number, 7);
     ck_assert_uint_eq(block->creation_mask, 022);
-    ck_assert_uint_eq(block->streams[1].kind, STARTUP_FILE);
-    ck_assert_uint_eq(block->streams[1].flags, 0x601);
-    ck_assert_str_eq(seen(block, block->streams[1].path), "/out");
-    ck_assert_ptr_null(block->streams[0].path);
+    ck_assert_uint_eq(block->stream_count, 3);
+    stream = seen(block, block->streams);
+    ck_assert_uint_eq(stream[1].kind, STARTUP_PATH);
+    ck_assert_uint_eq(stream[1].descriptor, 1);
+    ck_assert_uint_eq(stream[1].flags, 0x601);
+    ck_assert_str_eq(seen(block, stream[1].path), "/out");
+    ck_assert_ptr_null(stream[0].path);
+    ck_assert_uint_eq(stream[2].number, 3);
     ck_assert_uint_eq(block->service_count, 3);
     named = seen(block, block->services);
     for (int index = 0; index < 3; index++) {

@@ -38,14 +38,17 @@ static void give_line(const struct manifest_device *device, uint32_t domain, con
     pd_delete(SLOT_SELF_DOMAIN, SLOT_SCRATCH);
 }
 
-/* The notification by which interrupts become events of the service. */
-static void give_notification(const struct manifest_service *service, uint32_t domain)
+/* The notification of a service, by which interrupts and other services make events of it; made when it is first asked for. */
+static uint32_t notification_of(const struct manifest_service *service)
 {
-    init_check(pd_create_notification(SLOT_SELF_DOMAIN, SLOT_SCRATCH), "the notification", service->name);
-    init_check(pd_service_bind_notification(SLOT_SERVICES + service->number, SLOT_SCRATCH),
-               "binding the notification", service->name);
-    hand_over(SLOT_SCRATCH, domain, SLOT_NOTIFICATION, RIGHT_USE | RIGHT_WRITE, service->name);
-    pd_delete(SLOT_SELF_DOMAIN, SLOT_SCRATCH);
+    uint32_t slot = SLOT_NOTIFICATIONS + service->number;
+
+    if (!present(slot)) {
+        init_check(pd_create_notification(SLOT_SELF_DOMAIN, slot), "the notification", service->name);
+        init_check(pd_service_bind_notification(SLOT_SERVICES + service->number, slot), "binding the notification",
+                   service->name);
+    }
+    return slot;
 }
 
 void devices_give(const struct manifest_service *service, uint32_t domain)
@@ -68,11 +71,25 @@ void devices_give(const struct manifest_service *service, uint32_t domain)
                 hand_over(SLOT_DISK, domain, device->slot, RIGHT_USE | RIGHT_WRITE, service->name);
             }
             break;
+        case DEVICE_NOTIFICATION: /* devices_connect */
+            break;
         default:
             init_fail("a device of unknown kind", service->name, PD_BAD_ARGUMENT);
         }
     }
     if (lines) {
-        give_notification(service, domain);
+        hand_over(notification_of(service), domain, SLOT_NOTIFICATION, RIGHT_USE | RIGHT_WRITE, service->name);
+    }
+}
+
+void devices_connect(const struct manifest_service *service, uint32_t domain)
+{
+    for (uint32_t index = 0; index < service->device_count; index++) {
+        const struct manifest_device *device = &service->devices[index];
+
+        if (device->kind == DEVICE_NOTIFICATION && service_present(device->first)) {
+            hand_over(notification_of(&manifest_services[device->first]), domain, device->slot, RIGHT_USE | RIGHT_WRITE,
+                      service->name);
+        }
     }
 }

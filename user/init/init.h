@@ -23,6 +23,7 @@
 /* Slots of init for the domains of services, by their numbers; the services themselves are at SLOT_SERVICES. */
 #define SLOT_SERVICE_DOMAINS 0x400
 #define SLOT_SCRATCH 0x420
+#define SLOT_NOTIFICATIONS 0x430 /* of services, by their numbers */
 
 /* ---- main.c ---- */
 /* End the machine: a line with what failed, and the status of the kernel. */
@@ -41,6 +42,9 @@ void services_start(void);
 /* ---- devices.c ---- */
 /* Give the service in the domain slot `domain` its devices. */
 void devices_give(const struct manifest_service *service, uint32_t domain);
+
+/* And the notifications of other services that it may signal, when all services have been made. */
+void devices_connect(const struct manifest_service *service, uint32_t domain);
 
 /* ---- session.c ---- */
 /* Run the session to its end; its exit status: the first that is not 0, in the order of its lines. */

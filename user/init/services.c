@@ -205,6 +205,7 @@ void services_start(void)
 
         if (service_present(service->number)) {
             bind_calls(service);
+            devices_connect(service, domain_slot(service->number));
             init_check(pd_service_start(service_slot(service->number)), "starting", service->name);
         }
     }

@@ -11,6 +11,7 @@
  */
 #include "init.h"
 
+#include "abi/console.h"
 #include "perdure/boot.h"
 #include "perdure/domain.h"
 #include "perdure/notification.h"
@@ -154,6 +155,11 @@ static void log_bindings(const struct spawn_request *request, const struct spawn
 /* Start one program of the session with its words. */
 static void start(const char *const *line_words, uint64_t quota_pages)
 {
+    static const struct startup_stream streams[] = {
+        {.kind = STARTUP_CONSOLE, .descriptor = 0, .number = 0},
+        {.kind = STARTUP_CONSOLE, .descriptor = 1, .number = CONSOLE_STREAM_OUTPUT},
+        {.kind = STARTUP_CONSOLE, .descriptor = 2, .number = CONSOLE_STREAM_ERROR},
+    };
     struct spawn_service services[PROGRAM_SERVICES];
     struct spawn_capability capabilities[PROGRAM_CAPABILITIES + MANIFEST_SERVICES];
     struct spawn_failure failure = {0, "no such program in the payload or the system bundle"};
@@ -163,7 +169,8 @@ static void start(const char *const *line_words, uint64_t quota_pages)
         .name = line_words[0],
         .arguments = line_words + 1,
         .environment = environment,
-        .streams = {{STARTUP_CONSOLE, 0, 0, NULL}, {STARTUP_CONSOLE, 1, 0, NULL}, {STARTUP_CONSOLE, 2, 0, NULL}},
+        .streams = streams,
+        .stream_count = sizeof streams / sizeof streams[0],
         .process_number = FIRST_PROCESS + index,
         .parent_number = 1,
         .creation_mask = 022,

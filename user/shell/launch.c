@@ -17,17 +17,14 @@
 
 #define STATUS_NOT_STARTED 127
 
-static void redirect(const struct command_line *line, struct startup_stream streams[3])
+static void redirect(const struct command_line *line, struct child_files *files)
 {
-    glue_child_streams(streams);
-    if (line->input) {
-        streams[0] = (struct startup_stream){STARTUP_FILE, 0, O_RDONLY, line->input};
-    } else if (line->background) {
-        streams[0] = (struct startup_stream){.kind = STARTUP_NULL};
+    glue_files_begin(files);
+    if (line->input || line->background) {
+        glue_files_open(files, STDIN_FILENO, line->input ? line->input : "/dev/null", O_RDONLY);
     }
     if (line->output) {
-        streams[1] = (struct startup_stream){
-            STARTUP_FILE, 0, (uint64_t)(O_WRONLY | O_CREAT | (line->append ? O_APPEND : O_TRUNC)), line->output};
+        glue_files_open(files, STDOUT_FILENO, line->output, O_WRONLY | O_CREAT | (line->append ? O_APPEND : O_TRUNC));
     }
 }
 
@@ -51,14 +48,15 @@ static void say_why_not(const char *name, const struct spawn_failure *failure)
 
 int launch(const struct command_line *line)
 {
-    struct startup_stream streams[3];
+    static struct child_files files;
+    const struct child_options options = {.files = &files};
     struct spawn_failure failure;
     pid_t program;
     int status;
 
-    redirect(line, streams);
+    redirect(line, &files);
     fflush(stdout);
-    program = glue_child_start(line->words[0], line->words, environ, streams, 0, &failure);
+    program = glue_child_start(line->words[0], line->words, environ, &options, &failure);
     if (program < 0) {
         say_why_not(line->words[0], &failure);
         return STATUS_NOT_STARTED;
