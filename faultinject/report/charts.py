@@ -285,7 +285,8 @@ def comparison(lines: Sequence[Line]) -> Spec:
         value, low, high = line.difference
         values.append({"row": line.service or ALL_SERVICES, "key": line.outcome, "value": value, "low": low, "high": high,
                        "verdict": line.verdict, "first": line.first.faults, "second": line.second.faults})
-    x = {"type": "quantitative", "axis": {"format": "~s", "title": "difference, in faults of the raw space", "tickCount": 5}}
+    x = {"type": "quantitative", "axis": {
+        "labelExpr": "datum.value == 0 ? '0' : format(datum.value, '~s')", "title": "difference, in faults of the raw space", "tickCount": 5}}
     tips = _tips(service="row", first="first|,.0f", second="second|,.0f", difference="value|+,.0f", lowest="low|+,.0f",
                  highest="high|+,.0f", verdict="verdict")
     colour = {"field": "verdict", "type": "nominal", "legend": None,
@@ -310,9 +311,20 @@ def of_comparison(lines: Sequence[Line]) -> list[Chart]:
                   comparison([line for line in lines if line.model == model])) for model in models]
 
 
+def overview(content: Content, legend: bool = False) -> list[Chart]:
+    """Every service, and every model, in one chart each."""
+    found = []
+    for key, one in (("by_service", "service"), ("by_model", "fault model")):
+        sections = {name: section for name, section in content.summary[key].items() if section["injected"]}
+        whole = {"all": content.summary} if len(sections) > 1 else {}
+        found.append(Chart(key.replace("_", "-"), f"Outcomes by {one}", f"Each bar is all faults of one {one}.",
+                           outcome_bars({**whole, **sections}, legend, one)))
+    return found
+
+
 def of_campaign(content: Content, legend: bool = False) -> list[Chart]:
     """All charts of one campaign."""
-    found = []
+    found = overview(content, legend) if len(content.services) > 1 else []
     for service in content.services:
         sections = {model: section for model, section in content.summary["by_service_and_model"][service].items()
                     if section["injected"]}

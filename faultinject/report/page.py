@@ -215,8 +215,11 @@ fetched from anywhere.</footer>
     def _outcomes(self) -> str:
         parts = ["<h2>What came of the faults</h2><p>Each fault ended in exactly one class. Those after "
                  "<em>recovered transparently</em> are failures: a user could see something.</p>",
-                 legend((LABELS[o], charts.outcome_colour(o.value)) for o in OUTCOMES),
-                 chooser("class", {key: words for key, words in charts.CHOICES.items()})]
+                 legend((LABELS[o], charts.outcome_colour(o.value)) for o in OUTCOMES)]
+        both = [chart(self._charts[name]) for name in ("by-service", "by-model") if name in self._charts]
+        if both:
+            parts.append(f'<h3>all services</h3><div class="pair">{"".join(both)}</div>')
+        parts.append(chooser("class", charts.CHOICES))
         for service in self._content.services:
             sections = self._content.summary["by_service_and_model"][service]
             parts.append(f'<h3>{escape(service)}</h3><div class="pair">{chart(self._charts[f"outcomes-{service}"])}'

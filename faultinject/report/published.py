@@ -46,11 +46,7 @@ def write(content: Content, directory: Path) -> Iterator[Path]:
 
 
 def _charts(content: Content) -> Iterator[charts.Chart]:
-    summary = content.summary
-    for key, one in (("by_service", "service"), ("by_model", "fault model")):
-        sections = {name: section for name, section in summary[key].items() if section["injected"]}
-        everything = {"all": summary} if len(sections) > 1 else {}
-        yield charts.Chart(key.replace("_", "-"), f"Outcomes by {one}", "", charts.outcome_bars({**everything, **sections}, True, one))
+    yield from charts.overview(content, legend=True)
     found = _recoveries(content)
     if found:
         yield charts.Chart("recovery", "Recovery latency", "", charts.spans(found, "recovery latency"))

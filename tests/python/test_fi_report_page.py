@@ -104,7 +104,7 @@ def test_the_page_is_whole(browser: Chromium, report: Path, width: int, height: 
     names = {name for name, _, _ in charts}
     for service in ("fs", "rng"):
         assert {f"{kind}-{service}" for kind in ("outcomes", "intervals", "recovery", "stages")} <= names
-    assert {"map", "comparison-hang", "comparison-reg-bitflip"} <= names
+    assert {"by-service", "by-model", "map", "comparison-hang", "comparison-reg-bitflip"} <= names
     for name, marks, wide in charts:
         assert marks >= 5 and 200 < wide <= width, name
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
