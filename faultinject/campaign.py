@@ -15,13 +15,14 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from faultinject import cluster, engine, schema, summary
 from faultinject.classify import Outcome
 from faultinject.errors import InjectorError, UsageError
+from faultinject.every import Every
 from faultinject.finding import Finding, Judges
 from faultinject.golden import Golden, Workbench, run_golden
 from faultinject.machine import Qemu
@@ -62,6 +63,8 @@ class Request:
     prune: bool = True
     #: Stop earlier than after `count` draws, when that is enough.
     until: Until | None = None
+    #: Every instruction of an operation instead of a sample.
+    every: Every | None = None
     #: Address of a Dask scheduler whose workers run the experiments; empty: this machine does.
     dask: str = ""
     #: On this machine.
@@ -71,7 +74,7 @@ class Request:
     def part(self) -> Part:
         """What is drawn, before anything was."""
         return Part(self.seed, self.services, tuple(model.name for model in self.models),
-                    "def/use" if self.prune else "none", shards=() if self.shard.of == 1 else (self.shard,))
+                    str(self.every) if self.every else "def/use" if self.prune else "none", shards=() if self.shard.of == 1 else (self.shard,))
 
 
 @dataclass
@@ -200,8 +203,13 @@ def run(workbench: Workbench, request: Request, directory: Path, show: Show,
     executions = targets(workbench.system, golden, request.services)
     judges = Judges(workbench, golden, executions, oracle)
     facts = _facts(workbench, golden, executions, judges)
-    space = make_space(executions, request.models, request.seed, environment_of(facts),
-                       Tracer(workbench, golden, executions) if request.prune else None)
+    space: Space
+    if request.every:
+        all_of_them = request.every.space(workbench, golden, executions, request.models[0], request.seed, environment_of(facts))
+        space, request = all_of_them, replace(request, count=min(request.count, len(all_of_them)))
+    else:
+        space = make_space(executions, request.models, request.seed, environment_of(facts),
+                           Tracer(workbench, golden, executions) if request.prune else None)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(open_store(directory / DATABASE, facts, request, space))
         runner: Runner = LocalRunner(workbench, golden, judges, request.jobs, request.conduct)

@@ -104,6 +104,11 @@ def _campaign_file(context: click.Context, _: click.Parameter, path: Path | None
               help="Fault models or groups of them, with commas; `perdure models` lists them.")
 @click.option("--n", "count", type=click.IntRange(1), help="Faults in all, dealt out to the services and models in turn; "
               "with --until-halfwidth the most there may be.  [default: 200]")
+@click.option("--exhaustive", metavar="OPERATION", type=click.Choice(["create", "write", "rename", "unlink", "sync", "recovery"]),
+              help="Not a sample: every instruction of one such operation of one client (create, write, rename, unlink, sync), "
+              "or of a recovery, in a workload of its own. Default model: kill.")
+@click.option("--stride", type=click.IntRange(1), default=1, show_default=True, help="With --exhaustive: every so many-th "
+              "instruction.")
 @click.option("--until-halfwidth", metavar="P%", help="Stop as soon as the Wilson 95 % interval of an outcome's share has "
               "this half-width, for example 0.5%.")
 @click.option("--outcome", default="silent_data_corruption", show_default=True, metavar="CLASS",
@@ -129,7 +134,8 @@ def _campaign_file(context: click.Context, _: click.Parameter, path: Path | None
               help="fork: one QEMU forks the experiments. fresh: each has a QEMU of its own, slower, the same results. "
               "auto: fresh takes over where forking does not work.")
 @click.option("--times", is_flag=True, help="Say at the end what processor time was spent on.")
-def campaign(service: str, model: str, count: int | None, until_halfwidth: str | None, outcome: str, seed: int, shard: str, prune: bool, directory: Path | None,
+@click.pass_context
+def campaign(context: click.Context, service: str, model: str, exhaustive: str | None, stride: int, count: int | None, until_halfwidth: str | None, outcome: str, seed: int, shard: str, prune: bool, directory: Path | None,
              resume: bool, replace: bool, jobs: int, dask: str, mem: int, recovery: str, engine_name: str, times: bool) -> None:
     """Inject faults into services while programs use them, and count what came of them. FILE.toml may say what flags do.
 
@@ -139,6 +145,7 @@ def campaign(service: str, model: str, count: int | None, until_halfwidth: str |
     from faultinject import standard, table
     from faultinject.campaign import Request
     from faultinject.engine import Conduct, Engine
+    from faultinject.every import Every
     from faultinject.models import parse_models
     from faultinject.plan import Shard
     from faultinject.stopping import Until
@@ -148,8 +155,14 @@ def campaign(service: str, model: str, count: int | None, until_halfwidth: str |
     until = Until.parse(outcome, until_halfwidth) if until_halfwidth else None
     if until and Shard.parse(shard).of > 1:
         raise click.UsageError("a shard cannot know when the whole campaign is enough: --shard takes --n alone")
-    request = Request(standard.parse_services(service), parse_models(model), count or (until.most if until else 200),
-                      seed, jobs, Shard.parse(shard), prune, until, dask, conduct)
+    services, every = standard.parse_services(service), None
+    if exhaustive and context.get_parameter_source("model") is click.core.ParameterSource.DEFAULT:
+        model = Every.usual_model(exhaustive)
+    if exhaustive:
+        every = Every.parse(exhaustive, stride, services, parse_models(model))
+    most = until.most if until else Every.MOST if every else 200
+    request = Request(services, parse_models(model), count or most, seed, jobs, Shard.parse(shard), prune, until, every,
+                      dask, conduct)
     place = standard.Place(directory or BUILD / "campaign", replace or directory is None, resume)
     report = standard.run_campaign(request, place, mem, console, recovery)
     if times:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from faultinject.errors import MachineError, SetupError
+from faultinject.errors import MachineError, SetupError, UsageError
 from faultinject.events import Events
 from faultinject.golden import Workbench
 from faultinject.layout import layout_options
@@ -42,6 +42,13 @@ def find_gdb() -> list[str]:
         raise SetupError(f"{words[0] if words else 'PERDURE_GDB'} is not an executable",
                          "install it (apt-get install gdb), or set PERDURE_GDB to a gdb for x86-64")
     return words
+
+
+def refuse_second(fault: Fault) -> None:
+    """A second fault is put in by the machine's own count of the recovery's instructions, which a debugger's stops disturb."""
+    if "+" in fault.change.kind:
+        raise UsageError(f"{fault.model} strikes the recovery from a first fault, and cannot be put in under the debugger",
+                         "--trace tells the experiment without it")
 
 
 def script(system: System, socket: Path, fault: Fault) -> str:
@@ -83,6 +90,7 @@ def debug(database: Path, which: str, qemu: Qemu, plugin: Path | None = None) ->
     """Runs experiment `which` to its fault and gdb on it; gdb's exit status."""
     command = find_gdb()
     recorded = read(database, which)
+    refuse_second(recorded.fault)
     with tempfile.TemporaryDirectory(prefix="perdure-gdb-") as name:
         directory = Path(name)
         workbench = open_workbench(database, recorded, qemu, directory, plugin)

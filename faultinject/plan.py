@@ -88,6 +88,11 @@ class Execution:
         return Spans((first, stretch.end_ns - stretch.start_ns) for first, stretch in self._numbered()
                      if stretch.stage == stage)
 
+    def instructions_between(self, begin_ns: int, end_ns: int, binding: int | None = None) -> Spans:
+        """Those that were executed in that time; for this binding, if one is given."""
+        return Spans((first, stretch.end_ns - stretch.start_ns) for first, stretch in self._numbered()
+                     if begin_ns <= stretch.start_ns < end_ns and binding in (None, stretch.serving_binding))
+
     def first_of(self, wanted: Callable[[Stretch, Stretch | None], bool]) -> Spans:
         """The first instruction of each stretch that is wanted; it is asked for with the one before."""
         before = [None, *self.stretches]

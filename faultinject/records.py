@@ -18,7 +18,7 @@ from faultinject.times import ENGINE_PHASES
 
 MAGIC = 0x314C555345524446
 _HEADER = struct.Struct("<QIIIIQQIIII6Q")
-_EXPERIMENT = struct.Struct("<II QQ qq QQ IIII QQQ II QQ QQ II Q 9Q IIQ qqQQ")
+_EXPERIMENT = struct.Struct("<II QQ qq QQ IIII QQQ II QQ QQ II Q 9Q IIQ qqQQ qQQ")
 _RECOVERY = struct.Struct("<IIII 10Q II")
 _STRETCH = struct.Struct("<qqi7I")
 _DONE = struct.Struct("<I")
@@ -162,13 +162,17 @@ class Experiment:
     #: Replies of the target service since the injection, at these times (at the end where nothing was detected).
     calls_at_activation: int = 0
     calls_at_detection: int = 0
+    #: When a second fault was put in and before which instruction (0: it was not), and among how many its place was.
+    second_at_ns: int = 0
+    second_rip: int = 0
+    second_points: int = 0
 
     @property
     def detection_latency_ns(self) -> int | None:
-        """From activation (from injection if that was not seen) to detection."""
+        """From activation (from injection if that was not seen) to detection; of a second fault, if there was one."""
         if not self.detected_at_ns:
             return None
-        return self.detected_at_ns - (self.activated_at_ns or self.injected_at_ns)
+        return self.detected_at_ns - (self.activated_at_ns or self.second_at_ns or self.injected_at_ns)
 
     @property
     def calls_undetected(self) -> int:
@@ -283,6 +287,7 @@ class Results:
         outputs = [(next(field), next(field), next(field)) for _ in OUTPUTS]
         end_stage, end_restarts, given_up = next(field), next(field), next(field)
         activated_at, detected_at, calls_activation, calls_detection = (next(field) for _ in range(4))
+        second_at, second_rip, second_points = (next(field) for _ in range(3))
         return Experiment(
             end, *numbers, activation, watched, activation_rip, end_rip,
             disk_hash=f"{hash_low:016x}{hash_high:016x}" if disk_known else "",
@@ -292,7 +297,8 @@ class Results:
             output_tails=tuple(bytes(self._map[offset:offset + length]) if offset else b""
                                for _, offset, length in outputs),
             end_stage=end_stage, end_restarts=end_restarts, given_up=given_up, activated_at_ns=activated_at,
-            detected_at_ns=detected_at, calls_at_activation=calls_activation, calls_at_detection=calls_detection)
+            detected_at_ns=detected_at, calls_at_activation=calls_activation, calls_at_detection=calls_detection,
+            second_at_ns=second_at, second_rip=second_rip, second_points=second_points)
 
     def _recoveries(self, offset: int, count: int) -> Iterator[Recovery]:
         for i in range(min(count, 64) if offset else 0):

@@ -16,7 +16,7 @@ from faultinject.finding import Finding
 from faultinject.plan import Planned
 from faultinject.records import Recovery
 
-FORMAT = 2
+FORMAT = 3
 #: SQLite's application_id of a campaign database ("PERD").
 APPLICATION_ID = 0x50455244
 
@@ -92,6 +92,9 @@ RESULT: tuple[Column, ...] = (
     Column("calls_undetected", "INTEGER NOT NULL", lambda f: f.experiment.calls_undetected),
     Column("affected_others", "INTEGER NOT NULL", lambda f: len(f.affected)),
     Column("affected", "TEXT NOT NULL", lambda f: json.dumps(f.affected)),
+    Column("second_at_ns", "INTEGER NOT NULL", lambda f: f.experiment.second_at_ns),
+    Column("second_rip", "TEXT NOT NULL", lambda f: hex(f.experiment.second_rip)),
+    Column("second_points", "INTEGER NOT NULL", lambda f: f.experiment.second_points),
 )
 
 _OTHERS = """

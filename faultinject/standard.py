@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from faultinject import campaign, table
+from faultinject import campaign, every, table
 from faultinject.draw import Draw
 from faultinject.errors import SetupError, UsageError
 from faultinject.machine import Qemu
@@ -95,6 +95,10 @@ def workload(disk: Path, services: tuple[str, ...]) -> Workload:
     return Workload(f"{len(taking_part)} clients", session, programs, disk)
 
 
+def _workload(disk: Path, request: campaign.Request) -> Workload:
+    return every.workload(disk) if request.every else workload(disk, request.services)
+
+
 def boot_option(recovery: str) -> str:
     """The word on the kernel's command line by which the monitor knows how much of recovery is in force
     (recovery/mode.h). The whole of it needs no word."""
@@ -128,7 +132,7 @@ def run_campaign(request: campaign.Request, place: Place, memory_mib: int, conso
     with campaign.locked(directory):
         disk = directory / "disk.img"
         make_disk(disk)
-        system, qemu, load = System.perdure(), Qemu.find(), workload(disk, request.services)
+        system, qemu, load = System.perdure(), Qemu.find(), _workload(disk, request)
         for service in request.services:
             if service != campaign.ALL:
                 system.service(service)

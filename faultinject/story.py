@@ -80,6 +80,11 @@ def _interfaces() -> Mapping[str, dict[int, str]]:
     return found
 
 
+def operation_numbers(service: str) -> dict[str, int]:
+    """Name -> number of the operations of a service."""
+    return {name: number for number, name in _interfaces()[service].items()}
+
+
 class Names:
     """Names of services, operations and clients, as far as they are known."""
 

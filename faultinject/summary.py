@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from sqlite3 import Row
 
 from faultinject.classify import Outcome
 from faultinject.models import MODELS
+from faultinject.models.base import PERMANENCES
 from faultinject.statistics import Sample, Weighted, stratified, wilson
 from faultinject.store import Store
 
@@ -39,13 +40,14 @@ def _distributions(store: Store, service: str, model: str) -> dict[str, Weighted
             **{name: Weighted(store.distribution(column, service, model)) for name, column in MEASURES.items()}}
 
 
-def _section(tally: Sequence[Row], measured: Distributions, service: str = "", model: str = "") -> dict[str, object]:
-    """The figures of a set of draws: of a service, of a model, of all."""
+def _section(tally: Sequence[Row], measured: Distributions, service: str = "",
+             models: Collection[str] | None = None) -> dict[str, object]:
+    """The figures of a set of draws: of a service, of some models, of all."""
     wanted = [values for (of_service, of_model), values in measured.items()
-              if service in ("", of_service) and model in ("", of_model)]
+              if service in ("", of_service) and (models is None or of_model in models)]
     measures = {name: Weighted.merged(values[name] for values in wanted).summary()
                 for name in ("recovery_ns", *MEASURES)}
-    rows = [row for row in tally if service in ("", row["service"]) and model in ("", row["model"])]
+    rows = [row for row in tally if service in ("", row["service"]) and (models is None or row["model"] in models)]
     counts: Counter[str] = Counter()
     for row in rows:
         counts[row["outcome"]] += row["draws"]
@@ -96,6 +98,13 @@ def _estimates(store: Store, tally: Sequence[Row]) -> dict[str, object]:
     return found
 
 
+def _by_permanence(tally: Sequence[Row], measured: Distributions, models: Sequence[str]) -> dict[str, object]:
+    """By how long the faults last; models that this checkout does not know are counted nowhere here."""
+    alike = {permanence: [model for model in models if model in MODELS and MODELS[model].permanence == permanence]
+             for permanence in PERMANENCES}
+    return {permanence: _section(tally, measured, models=names) for permanence, names in alike.items() if names}
+
+
 def summarise(store: Store) -> dict[str, object]:
     """All of it."""
     tally = store.tally()
@@ -116,8 +125,9 @@ def summarise(store: Store) -> dict[str, object]:
             "known_without_run": experiments - run,
             "silent_by_function": dict(sorted(silent.items())),
             "by_service": {service: _section(tally, measured, service=service) for service in services},
-            "by_model": {model: _section(tally, measured, model=model) for model in models},
-            "by_service_and_model": {service: {model: _section(tally, measured, service, model) for model in models}
+            "by_model": {model: _section(tally, measured, models=(model,)) for model in models},
+            "by_permanence": _by_permanence(tally, measured, models),
+            "by_service_and_model": {service: {model: _section(tally, measured, service, (model,)) for model in models}
                                      for service in services},
             "estimates": _estimates(store, tally),
             "campaign": {**store.facts(), "parts": parts},

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from faultinject.campaign import Progress, Report
 from faultinject.classify import Outcome
+from faultinject.every import exhaustive_flags
 from faultinject.models import GROUPS, MODELS
 from faultinject.records import Cause
 from faultinject.replay import Replay
@@ -144,7 +145,7 @@ def print_times(console: Console, report: Report) -> None:
 
 
 def outcome_table(summary: Mapping[str, Any], by: str) -> Table:
-    """Counts by class and `by` ("model" or "service"), with the intervals of the whole."""
+    """Counts by class and `by` ("model", "service" or "permanence"), with the intervals of the whole."""
     groups: Mapping[str, Mapping] = summary[f"by_{by}"]
     several = len(groups) > 1
     table = Table(show_header=True, header_style="bold", box=None, pad_edge=False)
@@ -189,12 +190,16 @@ def print_summary(console: Console, summary: Mapping[str, Any], database: Path) 
     instructions = campaign["golden"]["service_instructions"]
     spaces = ", ".join(f"[bold]{service}[/bold] ({count:,} instructions)" for service, count in instructions.items())
     seeds = ", ".join(str(part["seed"]) for part in campaign["parts"])
-    console.print(f"\nFaults in {spaces}; workload {campaign['workload']}, seed {seeds}, QEMU {campaign['qemu']}\n",
+    every = "".join(f", {part['pruning']}" for part in campaign["parts"] if exhaustive_flags(part["pruning"]))
+    console.print(f"\nFaults in {spaces}; workload {campaign['workload']}{every}, seed {seeds}, QEMU {campaign['qemu']}\n",
                   highlight=False)
     console.print(outcome_table(summary, "model"))
     if len(summary["by_service"]) > 1:
         console.print()
         console.print(outcome_table(summary, "service"))
+    if len(summary["by_permanence"]) > 1:
+        console.print("\nBy how long a fault lasts (docs/fault-models.md):", highlight=False)
+        console.print(outcome_table(summary, "permanence"))
     caught = summary["caught_recovered"]
     low, high = caught["wilson_95"]
     console.print(f"\nOf {caught['of']} faults that were caught, {caught['count']} were recovered transparently: "

@@ -155,6 +155,18 @@ static void usage(struct thread *self, const struct service *service)
     thread_status(self, PD_OK);
 }
 
+/* A failure that was seen and not taken up would be nobody's any more. */
+static int64_t acknowledge(const struct thread *self, struct service *service)
+{
+    if (!self->rdi || self->rdi > service->record_count)
+        return PD_BAD_ARGUMENT;
+    if (service->stage == STAGE_FAILED || service->stage == STAGE_RESTORING)
+        return PD_BAD_STAGE;
+    if (self->rdi == service->record_count)
+        service->failed_ticks = 0;
+    return PD_OK;
+}
+
 void service_supervise(struct thread *self, struct service *service, uint64_t operation)
 {
     switch (operation) {
@@ -195,8 +207,6 @@ void service_supervise(struct thread *self, struct service *service, uint64_t op
         thread_status(self, set_supervisor(self, service));
         return;
     default: /* SERVICE_ACKNOWLEDGE */
-        thread_status(self, self->rdi && self->rdi <= service->record_count ? PD_OK : PD_BAD_ARGUMENT);
-        if (self->rdi == service->record_count)
-            service->failed_ticks = 0;
+        thread_status(self, acknowledge(self, service));
     }
 }

@@ -14,6 +14,10 @@
  */
 #define RESTORE_STEPS_MAXIMUM 100000
 
+/* Codes of the monitor's panics, as the fault record shows them. */
+#define MONITOR_PANIC_DECISION 0x6d6f0001 /* it decided in two ways */
+#define MONITOR_PANIC_REFUSED  0x6d6f0002 /* the kernel refused what only a monitor at fault can ask */
+
 static uint32_t service_slot(uint32_t number)
 {
     return SLOT_SERVICES + number;
@@ -119,6 +123,26 @@ static int64_t carry_out(uint32_t slot, const struct policy_decision *decision,
     return pd_invoke_4(slot, SERVICE_RESTART, start, 0, 0, 0);
 }
 
+/*
+ * From the records alone. A decision that costs somebody something is made twice: a monitor that comes to two different
+ * ones is itself at fault, and the next one decides.
+ */
+static struct policy_decision decide(uint32_t slot, struct fault_history *history)
+{
+    struct policy_decision decision = policy_decide(history);
+    struct policy_decision again;
+
+    if (decision.action == POLICY_RESTART) {
+        return decision;
+    }
+    read_history(slot, history);
+    again = policy_decide(history);
+    if (again.action != decision.action || again.binding != decision.binding) {
+        server_panic(MONITOR_PANIC_DECISION);
+    }
+    return decision;
+}
+
 static void bring_back(uint32_t number)
 {
     uint32_t slot = service_slot(number);
@@ -135,14 +159,19 @@ static void bring_back(uint32_t number)
         return;
     }
     if (stage == STAGE_FAILED || stage == STAGE_RESTORING) {
-        decision = policy_decide(&history);
+        decision = decide(slot, &history);
         announce(number, &decision, &history.records[0]);
         status = carry_out(slot, &decision, &history.records[0]);
-        /* PD_BAD_STAGE: the stage has moved on without us, and a new failure will be told. */
-        if (status != PD_OK && status != PD_BAD_STAGE) {
-            server_log("monitor: %s cannot be brought back: %s", manifest_services[number].name,
-                       pd_status_text(status));
+        /*
+         * PD_BAD_STAGE: the stage has moved on without us, and a new failure will be told. PD_LOST: its image is damaged, and
+         * the kernel has given it up. The kernel answers a monitor that is well nothing else.
+         */
+        if (status == PD_AGAIN) {
+            server_log("monitor: %s cannot be restored", manifest_services[number].name);
             give_up(slot);
+        } else if (status != PD_OK && status != PD_BAD_STAGE && status != PD_LOST) {
+            server_log("monitor: %s is not brought back: %s", manifest_services[number].name, pd_status_text(status));
+            server_panic(MONITOR_PANIC_REFUSED);
         }
     }
     pd_invoke_4(slot, SERVICE_ACKNOWLEDGE, history.records[0].index, 0, 0, 0);

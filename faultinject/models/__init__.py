@@ -8,21 +8,21 @@ docs/add-a-fault-model.md tells how another is added.
 from __future__ import annotations
 
 from faultinject.errors import UsageError
-from faultinject.models import boundary, code, memory, processor, registers
+from faultinject.models import boundary, code, memory, processor, registers, second
 from faultinject.models.base import REGISTERS, RFLAGS, RIP, Change, Model, Segment, Target
 from faultinject.models.registers import FLAG_BITS
 
 __all__ = ["FLAG_BITS", "GROUPS", "MODELS", "REGISTERS", "RFLAGS", "RIP", "Change", "Model", "Segment", "Target",
            "parse_models"]
 
-MODELS: dict[str, Model] = {model.name: model for module in (registers, memory, processor, code, boundary)
+MODELS: dict[str, Model] = {model.name: model for module in (registers, memory, processor, code, boundary, second)
                             for model in module.MODELS}
 
-#: Group -> the models that it stands for; "all" are all but the control.
+#: Group -> the models that it stands for; "all" are all that strike services: neither the control nor those of programs.
 GROUPS: dict[str, tuple[str, ...]] = {
     group: tuple(model.name for model in MODELS.values() if group in model.groups)
     for group in sorted({group for model in MODELS.values() for group in model.groups})}
-GROUPS["all"] = tuple(name for name in MODELS if name != "control")
+GROUPS["all"] = tuple(name for name, model in MODELS.items() if name != "control" and "program" not in model.groups)
 
 
 def parse_models(text: str) -> tuple[Model, ...]:

@@ -95,6 +95,11 @@ def describe_damage(operand: int) -> str:
     return which if (effect, held) == (INVERT, 0) else f"{which} {'held ' if held else ''}{_EFFECTS[effect]}"
 
 
+#: How long a fault lasts: it strikes once; what it changed in the code stays until a recovery restores it; or it outlasts
+#: recoveries. Figures of faults that last differently are never pooled without saying so.
+PERMANENCES = TRANSIENT, UNTIL_RESTORED, LASTING = "transient", "until restored", "lasting"
+
+
 class Model:
     """A fault model."""
 
@@ -104,6 +109,7 @@ class Model:
     groups: tuple[str, ...] = ()
     #: Register faults at every instruction, which def/use analysis may group (faultinject/trace.py).
     grouped = False
+    permanence = TRANSIENT
 
     def points(self, execution: Execution) -> Sequence[int]:
         """Before which instructions of the execution it may strike; none: it does not apply to that service."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faultinject.draw import Draw
-from faultinject.models.base import (R8, R9, R10, RAX, RDI, RDX, REGISTERS, RSI, UNKNOWN, Change, Model, Target, damage,
+from faultinject.models.base import (LASTING, R8, R9, R10, RAX, RDI, RDX, REGISTERS, RSI, UNKNOWN, Change, Model, Target, damage,
                                      describe_damage)
 from faultinject.records import Begin, Finish, Stretch
 
@@ -122,6 +122,7 @@ class OutOfMemory(Model):
 
     name = "out-of-memory"
     explanation = "the service's quota of memory is used up"
+    permanence = LASTING
     groups = ("boundary",)
 
     def draw(self, source: Draw, target: Target = UNKNOWN) -> Change:

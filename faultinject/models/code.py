@@ -12,7 +12,7 @@ code that went wrong, not of code that was written wrong, which would kill every
 from __future__ import annotations
 
 from faultinject.draw import Draw
-from faultinject.models.base import UNKNOWN, Change, Model, Target, damage, describe_damage
+from faultinject.models.base import UNKNOWN, UNTIL_RESTORED, Change, Model, Target, damage, describe_damage
 
 #: In the order of enum mutation of the plugin.
 (SKIP, BRANCH_INVERT, BRANCH_NEVER, OFF_BY_ONE, STUCK_LOOP, SOURCE, DESTINATION, MISSING_STORE, MISSING_START,
@@ -27,6 +27,7 @@ class CodeBitflip(Model):
 
     name = "code-bitflip"
     explanation = "one bit of the code about to execute inverted"
+    permanence = UNTIL_RESTORED
     groups = ("code", "hardware")
     _BYTES = 4
 
@@ -43,6 +44,7 @@ class CodeBitflip(Model):
 
 class _Mutation(Model):
     groups = ("code", "software")
+    permanence = UNTIL_RESTORED
     mutation = SKIP
 
     def draw(self, source: Draw, target: Target = UNKNOWN) -> Change:

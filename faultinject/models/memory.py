@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from faultinject.draw import Draw
-from faultinject.models.base import (CLEAR, SET, UNKNOWN, Change, Model, Target, any_place, damage,
-                                     describe_damage)
+from faultinject.models.base import (CLEAR, LASTING, SET, UNKNOWN, UNTIL_RESTORED, Change, Model, Target, any_place,
+                                     damage, describe_damage)
 from faultinject.records import Stage
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class TextBitflip(_Segments):
 
     name = "text-bitflip"
     explanation = "one bit of the service's code or constants inverted"
+    permanence = UNTIL_RESTORED
     kinds = ("code", "constants")
 
 
@@ -99,6 +100,7 @@ class DataStuckAt(DataBitflip):
 
     name = "data-stuck-at"
     explanation = "one bit of the service's variables stuck at 0 or 1"
+    permanence = LASTING
 
     def choices(self, target: Target = UNKNOWN) -> int:
         return super().choices(target) * 2
@@ -204,6 +206,7 @@ class RegionStuckAt(_Region):
 
     name = "ssr-stuck-at"
     explanation = "one bit of the committed copy of a server state region stuck at 0 or 1"
+    permanence = LASTING
     copy = COMMITTED
 
     def damage(self, source: Draw) -> int:

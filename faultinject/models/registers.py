@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Faults in registers. Servers are built without SSE (mk/flags.mk): they have no other registers than these."""
+"""Faults in registers. Kernel and servers use general registers only (mk/flags.mk): a fault in an SSE register is one of
+the program whose registers are in the processor at that time."""
 
 from __future__ import annotations
 
 from faultinject.draw import Draw
-from faultinject.models.base import (CLEAR, REGISTERS, RFLAGS, RIP, SET, UNKNOWN, Change, Model, Target, damage,
+from faultinject.models.base import (CLEAR, LASTING, REGISTERS, RFLAGS, RIP, SET, UNKNOWN, Change, Model, Target, damage,
                                      describe_damage)
 
 #: Bits of RFLAGS that a program's state has: arithmetic, DF, TF, IF, IOPL, NT, RF, AC, ID. (VM, VIF and VIP do not
@@ -54,11 +55,12 @@ class RegisterMultibit(_Register):
 
 class RegisterStuckAt(_Register):
     """One bit of one general register is stuck at 0 or 1 for the next 200 instructions of the service
-    (HOLD_INSTRUCTIONS of the plugin's watch.h). Other programs see the register whole: a register that is stuck for all
+    (HOLD_INSTRUCTIONS of the plugin's watch.h), those of several incarnations if need be. Other programs see the register whole: a register that is stuck for all
     would be the kernel's, too."""
 
     name = "reg-stuck-at"
     explanation = "one bit of a register stuck at 0 or 1 for 200 instructions of the service"
+    permanence = LASTING
 
     def choices(self, target: Target = UNKNOWN) -> int:
         return RIP * 64 * 2
@@ -68,4 +70,23 @@ class RegisterStuckAt(_Register):
         return Change("register", source.below(RIP), damage(source.below(64), effect=effect, held=True))
 
 
-MODELS = (RegisterBitflip(), RegisterMultibit(), RegisterStuckAt())
+class SseBitflip(Model):
+    """One bit of one of the 16 SSE registers is inverted while the service executes, which uses none of them: they are those
+    of the program that used one last. The fault is that program's own; whether others stay unaffected is the question."""
+
+    name = "sse-bitflip"
+    explanation = "one bit of an SSE register, a program's, inverted"
+    groups = ("program",)
+    _REGISTERS, _BITS = 16, 128
+
+    def choices(self, target: Target = UNKNOWN) -> int:
+        return self._REGISTERS * self._BITS
+
+    def draw(self, source: Draw, target: Target = UNKNOWN) -> Change:
+        return Change("sse", source.below(self._REGISTERS), damage(source.below(self._BITS)))
+
+    def describe(self, change: Change) -> str:
+        return f"xmm{change.a} {describe_damage(change.b)}"
+
+
+MODELS = (RegisterBitflip(), RegisterMultibit(), RegisterStuckAt(), SseBitflip())

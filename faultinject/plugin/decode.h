@@ -57,6 +57,10 @@ bool instruction_decode(const uint8_t *bytes, size_t available, struct instructi
 /* Adds what a system call reads: the registers in which its arguments are. Results come back in them; RCX and R11 carry nothing. */
 void instruction_add_call_arguments(struct instruction *instruction);
 
+/* What an instruction does with an SSE register (0..15). */
+enum sse_effect { SSE_NONE, SSE_READ, SSE_REPLACED };
+enum sse_effect instruction_sse(const uint8_t *bytes, size_t available, unsigned number);
+
 /* Name of a register in the order of the enumeration, of REGISTER_RIP too; for messages. */
 const char *register_name(unsigned number);
 

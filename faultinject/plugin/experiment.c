@@ -13,6 +13,8 @@
 #include "plan.h"
 #include "rehearsal.h"
 #include "results.h"
+#include "second.h"
+#include "sse.h"
 #include "warm.h"
 #include "watch_memory.h"
 
@@ -56,6 +58,9 @@ void experiment_configure(const struct experiment_options *given)
 
 static void finish(enum end end)
 {
+    if (second_is_rehearsal()) {
+        second_rehearsed();
+    }
     results_complete(running, end);
     if (options.single) {
         results_finished();
@@ -75,6 +80,9 @@ static void poll_main_loop_requests(int signal_number)
         finish(END_SHUTDOWN);
     }
     if (++poll_count * POLL_MS > options.wall_ms) {
+        if (second_is_rehearsal()) {
+            second_rehearsed();
+        }
         running->end = END_WALL; /* the machine may be anywhere: nothing else is read */
         results_done(running);
         _exit(0);
@@ -134,19 +142,38 @@ static void limit_due(void *argument)
     qemu.async_run_on_cpu(machine_cpu, limit_work, argument);
 }
 
-/* From here on this process is the experiment. */
-static void run_here(const struct experiment *experiment)
+/* From here on nothing of this process is the fork server's. */
+static void go_apart(void)
 {
-    running = results_record(experiment->index);
-    results_injection(running);
-    disk_locate();
-    if (options.single) {
-        stop_main_thread();
-    }
     machine_divert_outputs();
     poll_start();
     qemu.timer_mod_ns(limit_timer, options.limit_ns);
-    inject(experiment, running);
+}
+
+/* From here on this process is the experiment. */
+static void run_here(const struct experiment *experiment)
+{
+    struct experiment_record *record = results_record(experiment->index);
+    uint64_t points = 0;
+
+    if (options.single) {
+        stop_main_thread();
+    }
+    if (experiment->second != SECOND_NONE) {
+        points = second_rehearse(experiment, go_apart);
+        if (second_is_rehearsal()) {
+            return;
+        }
+    }
+    running = record;
+    results_injection(record);
+    disk_locate();
+    go_apart();
+    if (experiment->second != SECOND_NONE) {
+        second_begin(experiment, record, points);
+    } else {
+        inject(experiment, record);
+    }
     results_phase(PHASE_GUEST);
 }
 
@@ -294,9 +321,7 @@ static void point_due(void *argument)
 static void begin(void)
 {
     server = getpid();
-    if (!options.single) {
-        machine_allow_fork();
-    }
+    machine_allow_fork();
     qemu.timer_init_full(point_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, point_due, NULL);
     qemu.timer_init_full(limit_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, limit_due, NULL);
     if (plan_count() > 0) {
@@ -320,6 +345,9 @@ static void golden_path_ended(void)
 
 static void verdict(uint64_t code, uint64_t detail)
 {
+    if (second_is_rehearsal()) {
+        second_rehearsed();
+    }
     if (warm_running()) {
         warm_path_ended();
         return;
@@ -341,9 +369,19 @@ static void failure(void)
 
 static void recovery(const uint8_t *recovery_record)
 {
+    if (second_is_rehearsal()) {
+        second_rehearsed();
+    }
     if (running) {
         results_recovery(recovery_record);
     }
+}
+
+static void translated(struct qemu_plugin_insn *instruction)
+{
+    watch_translated(instruction);
+    second_translated(instruction);
+    sse_translated(instruction);
 }
 
 const struct stop_handlers experiment_handlers = {
@@ -353,6 +391,6 @@ const struct stop_handlers experiment_handlers = {
     .recovery = recovery,
     .skips_idle = true,
     .counts_replies = true,
-    .translated = watch_translated,
+    .translated = translated,
     .follows_kernel_exits = true,
 };

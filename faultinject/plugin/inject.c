@@ -6,6 +6,7 @@
 #include "inject.h"
 
 #include "service.h"
+#include "sse.h"
 #include "stops.h"
 #include "watch.h"
 #include "watch_memory.h"
@@ -213,6 +214,9 @@ void inject(const struct experiment *experiment, struct experiment_record *exper
         break;
     case FAULT_QUOTA:
         inject_quota(record, a);
+        break;
+    case FAULT_SSE:
+        inject_sse(record, (unsigned)a, &damage);
         break;
     }
 }

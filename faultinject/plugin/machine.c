@@ -19,8 +19,10 @@ enum {
     GDB_CS = 18,
     GDB_FS_BASE = 24,
     GDB_GS_BASE = 25,
+    GDB_CR0 = 27,
     GDB_CR2 = 28,
-    GDB_CR3 = 29
+    GDB_CR3 = 29,
+    GDB_SSE = 49
 };
 
 enum { PAGE_BITS = 12, LEVEL_BITS = 9, LEVELS = 4 };
@@ -112,18 +114,25 @@ int64_t machine_time(void)
     return qemu.qemu_clock_get_ns(CLOCK_VIRTUAL_NS);
 }
 
-static uint64_t gdb_read(int number)
+static size_t gdb_read_bytes(int number, void *to, size_t capacity)
 {
     static struct byte_array *array;
-    uint64_t value = 0;
-    int bytes;
+    size_t bytes;
 
     if (!array) {
         array = qemu.g_byte_array_new();
     }
     qemu.g_byte_array_set_size(array, 0);
-    bytes = qemu.x86_cpu_gdb_read_register(machine_cpu, array, number);
-    memcpy(&value, array->data, bytes > 8 ? 8 : (size_t)bytes);
+    bytes = (size_t)qemu.x86_cpu_gdb_read_register(machine_cpu, array, number);
+    memcpy(to, array->data, bytes < capacity ? bytes : capacity);
+    return bytes;
+}
+
+static uint64_t gdb_read(int number)
+{
+    uint64_t value = 0;
+
+    gdb_read_bytes(number, &value, sizeof(value));
     return value;
 }
 
@@ -163,6 +172,49 @@ uint64_t machine_flags(void)
 void machine_set_flags(uint64_t value)
 {
     gdb_write(GDB_FLAGS, value);
+}
+
+uint64_t machine_cr0(void)
+{
+    return gdb_read(GDB_CR0);
+}
+
+/* Builds of QEMU differ in which half they read first; what they write begins with the lower one. */
+static bool sse_is_swapped(unsigned number)
+{
+    static int swapped = -1;
+    uint64_t old[2];
+    uint64_t value[2] = {1, 2};
+
+    if (swapped < 0) {
+        gdb_read_bytes((int)(GDB_SSE + number), old, sizeof(old));
+        machine_set_sse(number, value);
+        gdb_read_bytes((int)(GDB_SSE + number), value, sizeof(value));
+        swapped = value[0] == 2;
+        machine_set_sse(number, (uint64_t[]){old[swapped], old[!swapped]});
+    }
+    return swapped;
+}
+
+void machine_sse(unsigned number, uint64_t value[2])
+{
+    uint64_t read[2] = {0};
+    bool swapped = sse_is_swapped(number);
+
+    if (gdb_read_bytes((int)(GDB_SSE + number), read, sizeof(read)) != sizeof(read)) {
+        fprintf(stderr, "fault injection: this QEMU numbers its SSE registers otherwise\n"
+                        "  mend: use QEMU 7.2 to 10, or leave out the models of SSE registers\n");
+        _exit(1);
+    }
+    value[0] = read[swapped];
+    value[1] = read[!swapped];
+}
+
+void machine_set_sse(unsigned number, const uint64_t value[2])
+{
+    uint64_t bytes[2] = {value[0], value[1]};
+
+    qemu.x86_cpu_gdb_write_register(machine_cpu, (uint8_t *)bytes, (int)(GDB_SSE + number));
 }
 
 uint64_t machine_cr2(void)

@@ -25,9 +25,14 @@ uint64_t machine_register(unsigned number); /* RAX.. or REGISTER_RIP */
 void machine_set_register(unsigned number, uint64_t value);
 uint64_t machine_flags(void);
 void machine_set_flags(uint64_t value);
+uint64_t machine_cr0(void);
 uint64_t machine_cr2(void);
 uint64_t machine_cr3(void);
 unsigned machine_privilege(void); /* 0 kernel .. 3 user */
+
+/* An SSE register, its lower half first. */
+void machine_sse(unsigned number, uint64_t value[2]);
+void machine_set_sse(unsigned number, const uint64_t value[2]);
 
 /* Virtual memory in the current address space. Return false when it is not mapped. */
 bool machine_read(uint64_t address, void *bytes, size_t length_bytes);

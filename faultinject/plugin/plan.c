@@ -13,7 +13,8 @@ static bool kind_by_name(const char *name, enum fault_kind *kind)
 {
     static const char *const names[] = {"none",   "register", "assign", "memory", "physical",
                                         "stack",  "code",     "mutate", "abort",  "hang",
-                                        "delay",  "kill",     "region", "event-again", "quota"};
+                                        "delay",  "kill",     "region", "event-again", "quota",
+                                        "sse"};
 
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(names[i], name) == 0) {
@@ -22,6 +23,16 @@ static bool kind_by_name(const char *name, enum fault_kind *kind)
         }
     }
     return false;
+}
+
+/* The name without what says that it is a second fault. */
+static const char *second_by_name(const char *name, enum second *second)
+{
+    static const char *const prefixes[] = {[SECOND_NONE] = "", [SECOND_IN_SERVICE] = "recovering+",
+                                           [SECOND_IN_MONITOR] = "monitor+"};
+
+    *second = strchr(name, '+') == NULL ? SECOND_NONE : name[0] == 'm' ? SECOND_IN_MONITOR : SECOND_IN_SERVICE;
+    return strncmp(name, prefixes[*second], strlen(prefixes[*second])) == 0 ? name + strlen(prefixes[*second]) : "";
 }
 
 struct damage damage_read(uint64_t operand)
@@ -60,11 +71,11 @@ uint64_t damage_place(const struct damage *damage, uint64_t count)
 static bool line_read(const char *line)
 {
     struct experiment experiment;
-    char kind[16];
+    char kind[32];
 
-    if (sscanf(line, "%u %ld %15s %lx %lx", &experiment.index, &experiment.time_ns, kind, &experiment.a,
+    if (sscanf(line, "%u %ld %31s %lx %lx", &experiment.index, &experiment.time_ns, kind, &experiment.a,
                &experiment.b) != 5 ||
-        !kind_by_name(kind, &experiment.kind)) {
+        !kind_by_name(second_by_name(kind, &experiment.second), &experiment.kind)) {
         return false;
     }
     if (count > 0 && experiments[count - 1].time_ns > experiment.time_ns) {

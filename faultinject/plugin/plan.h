@@ -24,8 +24,15 @@ enum fault_kind {
     FAULT_KILL,          /* "kill" A=address: execution goes on there, where nothing is mapped */
     FAULT_REGION,        /* "region" A=enum copy, service's number from bit 8 B=damage, its place among all the bytes */
     FAULT_EVENT_AGAIN,   /* "event-again" A=service's number: the event that begins here comes once more */
-    FAULT_QUOTA          /* "quota" A=service's number: its domain gets no more memory */
+    FAULT_QUOTA,         /* "quota" A=service's number: its domain gets no more memory */
+    FAULT_SSE            /* "sse" A=number of an SSE register B=damage, of its 128 bits */
 };
+
+/*
+ * A kind may be preceded by "recovering+" or "monitor+": then the first fault is a kill, and this one is put in during the
+ * recovery from it (second.h), at the place that B names.
+ */
+enum second { SECOND_NONE, SECOND_IN_SERVICE, SECOND_IN_MONITOR };
 
 enum { FAULT_REGISTER_RIP = 16, FAULT_REGISTER_FLAGS = 17 };
 
@@ -72,6 +79,7 @@ struct experiment {
     unsigned index;
     int64_t time_ns;
     enum fault_kind kind;
+    enum second second;
     uint64_t a;
     uint64_t b;
 };

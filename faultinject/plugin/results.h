@@ -74,9 +74,12 @@ struct experiment_record {
     int64_t detected_at_ns;       /* when the kernel noted the first failure after the injection; 0: never */
     uint64_t calls_at_activation; /* replies of the target service since the injection, at activation */
     uint64_t calls_at_detection;  /* at detection, or at the end if there was none */
+    int64_t second_at_ns;         /* when a second fault was put in, */
+    uint64_t second_rip;          /* and before which instruction; 0: it was not */
+    uint64_t second_points;       /* among how many its place was */
 };
 
-_Static_assert(sizeof(struct experiment_record) == 272, "faultinject/records.py reads 272 bytes");
+_Static_assert(sizeof(struct experiment_record) == 296, "faultinject/records.py reads 296 bytes");
 
 /* What processor time is spent on, in the fork server and in its children. */
 enum phase {

@@ -75,10 +75,16 @@ static void watch_here(void)
 
 void watch_instructions(struct experiment_record *record, bool (*visit)(const struct instruction *instruction))
 {
+    watch_service(record, service_of_address(machine_register(REGISTER_RIP)), machine_cr3(), visit);
+}
+
+void watch_service(struct experiment_record *record, int service, uint64_t cr3,
+                   bool (*visit)(const struct instruction *instruction))
+{
     watch.record = record;
     watch.visit = visit;
-    watch.cr3 = machine_cr3();
-    watch.service = service_of_address(record->rip);
+    watch.cr3 = cr3;
+    watch.service = service;
     watch_here();
 }
 

@@ -25,6 +25,10 @@ void watch_register_held(struct experiment_record *record, unsigned number, uint
 /* Calls `visit` with each instruction that the service is about to execute, until it returns true. */
 void watch_instructions(struct experiment_record *record, bool (*visit)(const struct instruction *instruction));
 
+/* The same for a service that is not the one that executes here, in its address space. */
+void watch_service(struct experiment_record *record, int service, uint64_t cr3,
+                   bool (*visit)(const struct instruction *instruction));
+
 /* Calls `done` when one more instruction has been executed. */
 void watch_one_step(void (*done)(void));
 

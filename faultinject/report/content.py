@@ -11,6 +11,7 @@ from typing import Any
 
 from faultinject import summary
 from faultinject.classify import Outcome
+from faultinject.every import exhaustive_flags
 from faultinject.report import codemap, latency
 from faultinject.store import Part, Store
 from faultinject.symbols import Symbolizer
@@ -96,8 +97,9 @@ def _log(row: Row) -> str:
 
 def command(part: Part, facts: dict[str, Any]) -> str:
     """The command that draws a part again."""
-    words = ["./perdure campaign", "--service", ",".join(part.services), "--model", ",".join(part.models),
-             "--n", str(part.draws), "--seed", str(part.seed)]
+    words = ["./perdure campaign", "--service", ",".join(part.services), "--model", ",".join(part.models)]
+    words += exhaustive_flags(part.pruning) or ["--n", str(part.draws)]
+    words += ["--seed", str(part.seed)]
     append = str(facts.get("append", ""))
     if append.startswith("recovery="):
         words += ["--recovery", append.partition("=")[2]]

@@ -283,7 +283,7 @@ fetched from anywhere.</footer>
         if "map" not in self._charts:
             return ""
         rows = "".join(self._function_row(n, struck) for n, struck in enumerate(self._content.functions))
-        pruned = "" if all(part.pruning == "none" for part in self._content.parts) else (
+        pruned = "" if all(part.pruning != "def/use" for part in self._content.parts) else (
             "A flipped register counts where it is next read or replaced: earlier flips of the same bit are the same fault.")
         return (f"""<h2>Where the code is vulnerable</h2><p>Faults strike where instructions execute, so a function's area is the
 part of the execution that it makes up. Open a function to see its lines: how many faults struck each, and what came of them.

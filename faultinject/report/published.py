@@ -71,6 +71,8 @@ def _page(content: Content) -> str:
         "The same as shares of what papers divide by:", _denominators(summary, content.failed),
         "## By service", "![Outcomes by service](by-service.svg)", _outcomes(summary["by_service"], "service"),
         "## By fault model", "![Outcomes by fault model](by-model.svg)", _outcomes(summary["by_model"], "fault model")]
+    if len(summary["by_permanence"]) > 1:
+        parts += ["## By how long a fault lasts", _outcomes(summary["by_permanence"], "the fault is")]
     if _recoveries(content):
         parts += ["## How long recovery took", "![Recovery latency by service](recovery.svg)", _recovery_table(content)]
     parts += ["## What was not transparent", _failures(content), "## What was run", _facts(content)]

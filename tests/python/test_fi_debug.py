@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import fi_guest
 import pytest
 
 from faultinject import campaign, debug, finding
-from faultinject.errors import MachineError, SetupError
+from faultinject.errors import MachineError, SetupError, UsageError
 from faultinject.golden import Golden, ImageJudge, Workbench
 from faultinject.machine import Qemu
-from faultinject.models import REGISTERS, parse_models
+from faultinject.models import REGISTERS, Change, parse_models
+from faultinject.plan import Fault
 from faultinject.symbols import Symbolizer
 
 #: QEMU moves the clock a little at each stop, by GUARD_NS at most: faultinject/plugin/debug.c.
@@ -110,3 +112,10 @@ def test_symbols_of_another_build_are_not_believed(tmp_path: Path) -> None:
     assert not list((bench.system.kernel.parent / "symbols").iterdir())
     place = Symbolizer.of(bench.system).place(bench.system.services[0].low)
     assert "tests/guest/" in place.file and place.line > 0 and place.function
+
+
+def test_a_second_fault_is_not_put_in_under_the_debugger() -> None:
+    change = Change("recovering+kill", 0, 0)
+    with pytest.raises(UsageError, match="cannot be put in under the debugger"):
+        debug.refuse_second(Fault(1, "", "recovering-kill", "fs", 0, 0, change))
+    debug.refuse_second(Fault(1, "", "kill", "fs", 0, 0, replace(change, kind="kill")))

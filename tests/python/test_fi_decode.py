@@ -28,6 +28,8 @@ int main(void)
                (long)i.displacement, i.flags_read, i.flags_written);
         for (int r = 0; r < 16; r++)
             printf(" %lx %lx", i.read[r], i.written[r]);
+        for (int r = 0; r < 16; r++)
+            printf(" %d", instruction_sse(bytes, (size_t)count, r));
         printf("\n");
     }
 }
@@ -141,3 +143,36 @@ def test_lengths_agree_with_objdump() -> None:
 
 def test_what_is_cut_off_is_not_known() -> None:
     assert [fields[0] for fields in decode(["48", "48 8b", "48 8b 84 24 00 00", "e8 00", "0f"])] == ["0"] * 5
+
+
+NONE, READ, REPLACED = "0", "1", "2"
+
+
+@pytest.mark.parametrize(("text", "effects"), [
+    ("movaps %xmm3, %xmm12", {3: READ, 12: REPLACED}),
+    ("movups (%rdi), %xmm9", {9: REPLACED}),
+    ("movups %xmm9, (%rdi)", {9: READ}),
+    ("movdqa %xmm1, %xmm2", {1: READ, 2: REPLACED}),
+    ("movdqu %xmm1, 8(%rsp)", {1: READ}),
+    ("movsd (%rdi), %xmm5", {5: REPLACED}),
+    ("movsd %xmm4, %xmm5", {4: READ, 5: READ}),
+    ("movq %rax, %xmm8", {8: REPLACED}),
+    ("movq %xmm8, %rax", {8: READ}),
+    ("movq %xmm8, %xmm7", {8: READ, 7: REPLACED}),
+    ("movhps (%rdi), %xmm6", {6: READ}),
+    ("pxor %xmm11, %xmm11", {11: REPLACED}),
+    ("pxor %xmm10, %xmm11", {10: READ, 11: READ}),
+    ("xorps %xmm0, %xmm0", {0: REPLACED}),
+    ("pshufd $0, %xmm2, %xmm1", {2: READ, 1: REPLACED}),
+    ("pshufd $0, %xmm2, %xmm2", {2: READ}),
+    ("addsd %xmm14, %xmm15", {14: READ, 15: READ}),
+    ("cvtsi2sd %rcx, %xmm3", {3: READ}),
+    ("cvttsd2si %xmm3, %rcx", {3: READ}),
+    ("punpcklqdq %xmm13, %xmm13", {13: READ}),
+    ("crc32q %rax, %rdx", {}),
+    ("mov %rax, %rcx", {}),
+    ("syscall", {}),
+])
+def test_what_is_done_with_sse_registers(text: str, effects: dict[int, str]) -> None:
+    fields, = decode([assemble(text)])
+    assert {n: effect for n, effect in enumerate(fields[-16:]) if effect != NONE} == effects

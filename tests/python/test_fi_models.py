@@ -10,8 +10,8 @@ import pytest
 
 from faultinject.draw import Draw
 from faultinject.errors import MachineError, UsageError
-from faultinject.models import GROUPS, MODELS, Segment, Target, parse_models
-from faultinject.models.base import Model
+from faultinject.models import GROUPS, MODELS, Change, Segment, Target, parse_models
+from faultinject.models.base import LASTING, TRANSIENT, UNTIL_RESTORED, Model
 from faultinject.plan import Environment, Execution, Spans, make_space
 from faultinject.records import Begin, Finish, Stage, Stretch
 
@@ -87,7 +87,29 @@ def test_spans_are_a_sequence() -> None:
 
 def test_groups_stand_for_their_models() -> None:
     assert parse_models("device") == (MODELS["device-error"], MODELS["device-delay"])
-    assert {model.name for model in parse_models("all")} == set(MODELS) - {"control"}
+    assert {model.name for model in parse_models("all")} == set(MODELS) - {"control", "sse-bitflip"}
+    assert parse_models("program") == (MODELS["sse-bitflip"],)
+    assert {model.name for model in parse_models("second")} == {
+        f"{where}-{second}" for where in ("recovering", "monitor")
+        for second in ("reg-bitflip", "memory-abort", "hang", "kill", "code-bitflip")}
     assert all(name in MODELS for names in GROUPS.values() for name in names)
     with pytest.raises(UsageError, match="names one twice"):
         parse_models("device,device-error")
+
+
+def test_a_second_fault_is_that_of_its_model_and_a_place() -> None:
+    model = MODELS["monitor-reg-bitflip"]
+    drawn = [model.draw(Draw("second", number), TARGET) for number in range(200)]
+    assert {change.kind for change in drawn} == {"monitor+register"}
+    assert len({change.b >> 32 for change in drawn}) == 200 and all(change.b >> 32 < 1 << 31 for change in drawn)
+    change = drawn[0]
+    first = MODELS["reg-bitflip"].describe(Change("register", change.a, change.b & 0xFFFFFFFF))
+    assert model.describe(change).endswith(first) and "monitor" in model.describe(change)
+
+
+def test_models_say_how_long_their_faults_last() -> None:
+    lasting = {name for name, model in MODELS.items() if model.permanence == LASTING}
+    assert lasting == {"reg-stuck-at", "data-stuck-at", "ssr-stuck-at", "out-of-memory"}
+    restored = {name for name, model in MODELS.items() if model.permanence == UNTIL_RESTORED}
+    assert restored == {name for name in MODELS if name.startswith("sw-") or "code-bitflip" in name} | {"text-bitflip"}
+    assert {MODELS[name].permanence for name in set(MODELS) - lasting - restored} == {TRANSIENT}

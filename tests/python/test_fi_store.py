@@ -214,7 +214,7 @@ def test_files_that_are_no_database_of_this_version_are_refused(tmp_path: Path) 
         Store.open(path)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE experiment (number)")
-    with pytest.raises(SetupError, match="is of format 1, this tool reads format 2"):
+    with pytest.raises(SetupError, match="is of format 1, this tool reads format 3"):
         Store.open(path)
 
 

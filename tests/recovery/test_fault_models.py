@@ -15,6 +15,7 @@ import pytest
 
 from faultinject import campaign, engine, standard
 from faultinject.classify import Outcome
+from faultinject.draw import Draw
 from faultinject.errors import MachineError
 from faultinject.finding import Finding, Judges
 from faultinject.golden import Golden, Workbench, run_golden
@@ -147,9 +148,15 @@ def test_a_device_fails_and_is_slow(tmp_path: Path) -> None:
 
 
 def test_memory_runs_out_when_it_is_asked_for(world: World) -> None:
-    used = [f.experiment for f in world.findings("fs", "out-of-memory") if f.experiment.activation is Activation.USED]
-    assert used and all(experiment.activation_rip >= KERNEL_HALF for experiment in used)
-    assert all(experiment.before > experiment.after for experiment in used)
+    """What a service needs it has from its start on: then nothing is asked for, and without any it goes on."""
+    for service in ("fs", "rng", "console"):
+        findings = world.findings(service, "out-of-memory", 6)
+        assert all(finding.experiment.before > finding.experiment.after for finding in findings)
+        assert set(outcomes(findings)) <= {Outcome.NOT_ACTIVATED, Outcome.OVERWRITTEN, Outcome.RECOVERED}
+    execution, model = world.executions["monitor"], MODELS["out-of-memory"]
+    first = Fault(0, "", model.name, "monitor", 0, execution.locate(0)[0], model.draw(Draw("first"), execution.target))
+    experiment = world.run([first])[0].experiment
+    assert experiment.activation is Activation.USED and experiment.activation_rip >= KERNEL_HALF
 
 
 def test_a_capability_index_is_corrupted_as_it_is_invoked(world: World) -> None:
@@ -161,11 +168,57 @@ def test_a_capability_index_is_corrupted_as_it_is_invoked(world: World) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "build" / "servers").glob("*.elf")) or ["none"])
 def test_servers_have_no_sse_instructions(name: str) -> None:
-    """Therefore there are no models of SSE registers."""
+    """Therefore a fault in an SSE register is a program's."""
     done = subprocess.run(["objdump", "-d", "--no-show-raw-insn", ROOT / "build" / "servers" / f"{name}.elf"],
                           capture_output=True, text=True, check=True, timeout=60)
     assert "syscall" in done.stdout
     assert "%xmm" not in done.stdout and "%mm" not in done.stdout
+
+
+@pytest.mark.parametrize("model", ["recovering-kill", "recovering-reg-bitflip", "monitor-kill", "monitor-hang"])
+def test_a_second_fault_strikes_the_recovery_from_the_first(world: World, model: str) -> None:
+    struck = world.system.service("monitor" if model.startswith("monitor") else "fs")
+    findings = world.findings("fs", model, 6)
+    for finding in findings:
+        experiment = finding.experiment
+        assert struck.low <= experiment.second_rip < struck.high
+        assert experiment.second_points > 100
+        assert experiment.injected_at_ns < experiment.second_at_ns < experiment.ended_at_ns
+        assert finding.judgement.outcome is Outcome.RECOVERED
+        if not model.endswith("bitflip"):
+            assert experiment.activation is Activation.USED and experiment.detected_at_ns >= experiment.second_at_ns
+            assert experiment.recovery_count > 1 or any(r.t_ready for r in experiment.recoveries)
+    assert len({finding.experiment.second_rip for finding in findings}) > 3
+    again = engine.run_alone(world.bench, world.golden, findings[0].fault)
+    assert again == findings[0].experiment
+
+
+def test_a_place_in_the_recovery_is_counted_in_instructions(world: World) -> None:
+    """The last of the monitor's, the first, and two that follow each other."""
+    fault = world.findings("rng", "monitor-reg-bitflip", 1)[0].fault
+    points = world.run([fault])[0].experiment.second_points
+
+    def at(number: int) -> Fault:
+        place = -(-number * (1 << 31) // points)
+        return replace(fault, change=Change("monitor+register", 11, place << 32 | 63))  # which SYSCALL replaces
+
+    first, second, third, last = (world.run([at(number)])[0].experiment for number in (0, 1, 2, points - 1))
+    assert first.second_at_ns < second.second_at_ns < third.second_at_ns < last.second_at_ns
+    assert all(world.system.service("monitor").low <= e.second_rip for e in (first, second, third, last))
+    assert third.second_at_ns - second.second_at_ns == 1 or third.second_rip != second.second_rip
+
+
+def test_a_flipped_bit_of_an_sse_register_is_a_programs(world: World) -> None:
+    findings = world.findings("rng", "sse-bitflip", 24)
+    assert all((f.experiment.before ^ f.experiment.after).bit_count() == 1 for f in findings)
+    known = activations(findings)
+    assert known[Activation.REPLACED] + known[Activation.USED] > 0
+    low = min(service.low for service in world.system.services)
+    high = max(service.high for service in world.system.services)
+    for finding in findings:
+        if finding.experiment.activation is not Activation.NOT_SEEN:
+            assert not low <= finding.experiment.activation_rip < high and finding.experiment.activation_rip < KERNEL_HALF
+        assert finding.judgement.outcome not in (Outcome.SERVICE_LOST, Outcome.KERNEL_FAILURE)
 
 
 def test_a_target_of_another_system_is_not_known() -> None:

@@ -10,6 +10,7 @@
  *     directories  makes, lists and removes directories
  *     numbers      draws from its stream of random numbers
  *     alarms       sets alarms and waits for them
+ *     steps        makes, writes, renames and removes one file, each once
  *
  * With -y it gives the processor away after each operation, so that clients take turns.
  *
@@ -95,5 +96,6 @@ int variant_renamer(struct client *client);
 int variant_directories(struct client *client);
 int variant_numbers(struct client *client);
 int variant_alarms(struct client *client);
+int variant_steps(struct client *client);
 
 #endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A flipped bit of an SSE register. Kernel and services use none: whichever program's registers are in the processor has the
+ * fault, and takes it along when the kernel saves them and loads them again.
+ */
+#ifndef FAULTINJECT_SSE_H
+#define FAULTINJECT_SSE_H
+
+#include "plan.h"
+#include "results.h"
+
+/* Damages the register and watches it: the first instruction of a program that reads or replaces it settles the activation. */
+void inject_sse(struct experiment_record *record, unsigned number, const struct damage *damage);
+
+/* For each instruction that is translated. */
+void sse_translated(struct qemu_plugin_insn *instruction);
+
+#endif
