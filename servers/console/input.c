@@ -4,6 +4,7 @@
 
 #include "line.h"
 #include "output.h"
+#include "abi/posix_errno.h"
 #include "state.h"
 
 /* Deferred requests that one transaction answers; the rest follow in the next event. */
@@ -101,6 +102,37 @@ static bool serve_reader(uint32_t binding)
     return true;
 }
 
+/* Have input_serve_readers() called again, in an event of its own. */
+static void serve_later(void)
+{
+    pd_invoke_4(SLOT_NOTIFICATION, NOTIFICATION_SIGNAL, EVENT_SERVE, 0, 0, 0);
+}
+
+static bool interrupt_reader(uint32_t binding)
+{
+    uint32_t operation;
+    uint64_t words[3];
+
+    return service_deferred(binding, &operation, words) == PD_OK && operation == CONSOLE_READ &&
+           service_answer(binding, -PE_INTR, 0, 0) == PD_OK;
+}
+
+void input_tell_interrupt(void)
+{
+    struct service_binding binding;
+    uint32_t answers = 0;
+
+    /* A system without a process service has nobody to tell. */
+    pd_invoke_4(SLOT_INTERRUPTS, NOTIFICATION_SIGNAL, NOTIFIED_INTERRUPT, 0, 0, 0);
+    for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK && answers < ANSWERS_MAXIMUM; index++) {
+        answers += binding.flags & BINDING_DEFERRED && interrupt_reader(binding.binding);
+    }
+    if (answers < ANSWERS_MAXIMUM) {
+        console_region()->interrupted = 0;
+    }
+    serve_later();
+}
+
 void input_serve_readers(void)
 {
     struct service_binding binding;
@@ -114,7 +146,7 @@ void input_serve_readers(void)
             continue;
         }
         if (answers == ANSWERS_MAXIMUM) {
-            pd_invoke_4(SLOT_NOTIFICATION, NOTIFICATION_SIGNAL, EVENT_SERVE, 0, 0, 0);
+            serve_later();
             break;
         }
         answers += serve_reader(binding.binding);

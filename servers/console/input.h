@@ -20,6 +20,9 @@ void input_recover_taking(void);
 /* Take the bytes that a dead incarnation had taken and not committed. */
 void input_recover(void);
 
+/* Ctrl-C was typed: tell the process service, and end the READs that wait. It may be told twice of one if the console dies. */
+void input_tell_interrupt(void);
+
 /* Answer deferred READs with what is ready. */
 void input_serve_readers(void);
 

@@ -8,6 +8,7 @@
 #define BYTE_TAB         0x09
 #define BYTE_ESCAPE_DATA 0x10 /* DLE */
 #define BYTE_KILL_LINE   0x15 /* Ctrl-U */
+#define BYTE_KILL_WORD   0x17 /* Ctrl-W */
 #define BYTE_DELETE      0x7f
 
 static uint32_t used(const struct console_region *region)
@@ -72,6 +73,25 @@ static void erase_character(struct console_region *region, line_echo *echo)
     }
 }
 
+/* Is the last character of the pending line a blank? */
+static bool ends_in_blank(struct console_region *region)
+{
+    uint8_t last = *place(region, used(region) - 1);
+
+    return last == ' ' || last == BYTE_TAB;
+}
+
+/* The last word and the blanks behind it. */
+static void erase_word(struct console_region *region, line_echo *echo)
+{
+    while (region->pending_bytes > 0 && ends_in_blank(region)) {
+        erase_character(region, echo);
+    }
+    while (region->pending_bytes > 0 && !ends_in_blank(region)) {
+        erase_character(region, echo);
+    }
+}
+
 static void erase_line(struct console_region *region, line_echo *echo)
 {
     while (region->pending_bytes > 0) {
@@ -133,8 +153,12 @@ static void receive_cooked(struct console_region *region, uint8_t byte, line_ech
     case BYTE_KILL_LINE:
         erase_line(region, echo);
         break;
+    case BYTE_KILL_WORD:
+        erase_word(region, echo);
+        break;
     case BYTE_INTERRUPT:
         region->pending_bytes = 0;
+        region->interrupted = 1;
         echo("^C\r\n", 4);
         break;
     case BYTE_END_OF_FILE:

@@ -10,7 +10,8 @@
  *                    DLE DLE (one DLE).
  *  terminal, raw     bytes are data.
  *  terminal, cooked  a line becomes ready with its newline; CR is newline; backspace and DEL erase a
- *                    character, Ctrl-U the line, Ctrl-C the line with a new line on the screen; Ctrl-D makes
+ *                    character, Ctrl-W a word, Ctrl-U the line, Ctrl-C the line with a new line on the screen, and
+ *                    `interrupted` is set for who calls; Ctrl-D makes
  *                    ready what there is, and at the start of a line is an end of file (one read returns 0).
  *                    Everything is echoed, control characters as ^X.
  */

@@ -34,7 +34,11 @@ void service_event(uint64_t bits)
     if (bits & EVENT_UART) {
         input_drain();
     }
-    input_serve_readers();
+    if (console_region()->interrupted) {
+        input_tell_interrupt();
+    } else {
+        input_serve_readers();
+    }
 }
 
 /* A client that leaves takes nothing along: its deferred READ is gone already. */

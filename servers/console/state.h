@@ -69,6 +69,9 @@ static inline struct console_outbox *console_outbox(void)
 #define EVENT_UART  1 /* interrupt of COM1 */
 #define EVENT_SERVE 2 /* from the console to itself: look again for readers that can be served */
 
+/* The bit that tells the process service of Ctrl-C (servers/proc/state.h). */
+#define NOTIFIED_INTERRUPT 1
+
 static inline struct console_region *console_region(void)
 {
     return server_region();

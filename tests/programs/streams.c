@@ -42,6 +42,11 @@ int main(int argument_count, char **arguments)
         return echo();
     } else if (strcmp(end, "count") == 0) {
         return count();
+    } else if (strcmp(end, "spin") == 0) {
+        puts("spinning");
+        fflush(stdout);
+        for (;;) {
+        }
     } else if (strcmp(end, "exit") == 0) {
         exit(42);
     } else if (strcmp(end, "abort") == 0) {

@@ -73,12 +73,13 @@ class Terminal:
 
 
 @pytest.fixture(name="disk")
-def _disk(tmp_path: Path) -> Path:
+def _disk(tmp_path: Path, compiled: Path) -> Path:
     tree = tmp_path / "tree"
     (tree / "folder").mkdir(parents=True)
     (tree / "folder" / "text").write_text("one\ntwo\n")
     (tree / "hello").write_bytes((ROOT / "build/programs/hello").read_bytes())
     (tree / "hello").chmod(0o755)
+    (tree / "streams").write_bytes((compiled / "streams").read_bytes())
     return make_disk(tmp_path / "disk.img", 16, tree)
 
 
@@ -111,6 +112,17 @@ def test_commands_about_files(terminal: Terminal, disk: Path) -> None:
     terminal.type("exit\r")
     assert terminal.end() == 1  # what isa-debug-exit makes of a machine that finished
     check_disk(disk)
+
+
+def test_control_c_ends_what_runs(terminal: Terminal) -> None:
+    """A program that calls nothing, and one that reads; the shell and its line stay."""
+    for command, sign in (("/streams spin", "spinning"), ("/streams echo", "\n")):
+        terminal.type(command + "\r")
+        terminal.wait_for(sign)
+        time.sleep(0.5)
+        terminal.type("\x03")
+        assert "[status 130]" in terminal.wait_for("/> ")
+    assert terminal.command("echo $?").startswith("130\n")
 
 
 def test_line_is_edited(terminal: Terminal) -> None:

@@ -119,6 +119,31 @@ START_TEST(control_u_erases_the_line)
 }
 END_TEST
 
+START_TEST(control_w_erases_a_word)
+{
+    begin(CONSOLE_MODE_COOKED);
+    type("one two  \x17x\n");
+    expect_shown("one two  \b \b\b \b\b \b\b \b\b \bx\r\n");
+    expect_read(true, 100, "one x\n");
+    type("\x17 word\x17\x17\n");
+    expect_read(true, 100, "\n");
+}
+END_TEST
+
+START_TEST(control_c_is_noted_for_who_must_be_told)
+{
+    begin(CONSOLE_MODE_COOKED);
+    type("half");
+    ck_assert_uint_eq(region.interrupted, 0);
+    type("\x03");
+    ck_assert_uint_eq(region.interrupted, 1);
+    begin(CONSOLE_MODE_RAW);
+    type("\x03");
+    ck_assert_uint_eq(region.interrupted, 0);
+    expect_read(true, 100, "\x03");
+}
+END_TEST
+
 START_TEST(control_c_drops_the_line)
 {
     begin(CONSOLE_MODE_COOKED);
@@ -266,6 +291,8 @@ int main(void)
     tcase_add_test(test_case, read_gives_one_line_at_most);
     tcase_add_test(test_case, backspace_erases_one_character);
     tcase_add_test(test_case, control_u_erases_the_line);
+    tcase_add_test(test_case, control_w_erases_a_word);
+    tcase_add_test(test_case, control_c_is_noted_for_who_must_be_told);
     tcase_add_test(test_case, control_c_drops_the_line);
     tcase_add_test(test_case, control_d_ends_the_file_at_the_start_of_a_line);
     tcase_add_test(test_case, raw_mode_gives_every_byte);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,12 +172,19 @@ static void run_line(const char *text)
     }
 }
 
+/* Ctrl-C ends what runs in the foreground, which has not this handler, and not the shell. */
+static void stay(int signal_number)
+{
+    (void)signal_number;
+}
+
 int main(void)
 {
     char line[LINE_BYTES];
     char directory[PATH_MAX];
     char prompt[PATH_MAX + 16];
 
+    signal(SIGINT, stay);
     if (isatty(STDIN_FILENO)) {
         puts("Perdure. `help` lists the commands, Tab completes, `crash fs` kills the file system.");
     }
