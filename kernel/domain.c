@@ -181,6 +181,7 @@ bool domain_unmap_step(struct domain *domain, struct mapping *mapping)
     clear_entries(domain, mapping->start + (uint64_t)mapping->pages * PAGE_BYTES, pages);
     if (mapping->pages)
         return false;
+    memory->mappings--;
     if (mapping->protection & RIGHT_WRITE)
         memory->writable_mappings--;
     *mapping = domain->mappings[--domain->mapping_count];
@@ -202,10 +203,13 @@ int64_t domain_map(struct domain *domain, struct memory *memory, uint64_t addres
         return PD_BAD_ADDRESS;
     if (domain->mapping_count == DOMAIN_MAPPINGS || (resident && pages > RESIDENT_PAGES_MAXIMUM))
         return PD_TOO_LARGE;
+    if (memory->exclusive && !memory_shown_once(domain, memory, first_page, pages))
+        return PD_BUSY;
     *mapping = (struct mapping){.start = address, .pages = pages, .first_page = first_page, .memory = memory,
                                 .protection = protection};
     domain->mapping_count++;
     object_hold(&memory->object);
+    memory->mappings++;
     if (protection & RIGHT_WRITE)
         memory->writable_mappings++;
     for (uint32_t i = 0; resident && i < pages; i++) {

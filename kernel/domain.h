@@ -71,6 +71,16 @@ int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access);
 /* Remove up to UNMAP_STEP_PAGES pages of a mapping, from its end, and the mapping itself with its last page: true. */
 bool domain_unmap_step(struct domain *domain, struct mapping *mapping);
 
+/* No mapping shows any of these pages, and all there are of `memory` are of `domain`. */
+bool memory_shown_once(const struct domain *domain, const struct memory *memory, uint32_t first_page, uint32_t pages);
+
+/* `destination` gets a private copy, on write, of what `mapping` shows, at the same address, and a name for its memory in `slot`,
+ * if that is not 0. PD_AGAIN: a step is done, call again with `*flags` as they are now. Else PD_OK, PD_BUSY (it is mapped at
+ * two places), PD_NO_RIGHT (another pays for it, who may write it), PD_NO_QUOTA, PD_TOO_LARGE, PD_BAD_ADDRESS, or what
+ * capability_reserve says; then nothing has come of it but a snapshot. */
+int64_t clone_mapping(struct domain *domain, const struct mapping *mapping, struct domain *destination, uint64_t slot,
+                      uint64_t *flags);
+
 /* It exits, is killed or has faulted: its threads stop at once. Idempotent. */
 void domain_finish(struct domain *domain, uint32_t state, uint64_t detail);
 

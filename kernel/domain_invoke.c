@@ -261,6 +261,39 @@ static int64_t unmap(struct thread *self, struct domain *domain)
     return PD_AGAIN;
 }
 
+static int64_t clone(struct thread *self, struct domain *domain)
+{
+    struct mapping *mapping = domain_mapping(domain, self->rdi);
+    struct capability *target;
+    struct domain *destination;
+    int64_t status = argument(self, self->rsi, OBJECT_DOMAIN, RIGHT_MANAGE, &target);
+
+    if (status != PD_OK)
+        return status;
+    destination = (struct domain *)target->object;
+    if (!mapping || mapping->start != self->rdi || destination == domain ||
+        self->r10 & ~(uint64_t)(CLONE_SHARE | CLONE_UNFINISHED) || (self->r10 & CLONE_SHARE && self->rdx))
+        return PD_BAD_ARGUMENT;
+    if (domain->state != DOMAIN_ALIVE || destination->state != DOMAIN_ALIVE)
+        return PD_DEAD;
+    if (domain->service || destination->service || domain->lending)
+        return PD_BUSY;
+    if (self->r10 & CLONE_SHARE)
+        return domain_map(destination, mapping->memory, mapping->start, mapping->first_page, mapping->pages,
+                          mapping->protection, false);
+    return clone_mapping(domain, mapping, destination, self->rdx, &self->r10);
+}
+
+static void tell_mapping(struct thread *self, const struct domain *domain)
+{
+    const struct mapping *mapping = &domain->mappings[self->rdi];
+
+    if (self->rdi < domain->mapping_count)
+        thread_result(self, PD_OK, mapping->start, mapping->pages, mapping->protection);
+    else
+        thread_status(self, PD_BAD_ARGUMENT);
+}
+
 static int64_t kill(struct thread *self, struct domain *domain)
 {
     if (domain->service && domain == self->domain)
@@ -297,6 +330,9 @@ static void manage(struct thread *self, struct capability *capability, struct do
         return;
     case DOMAIN_UNMAP:
         thread_stepwise(self, unmap(self, domain));
+        return;
+    case DOMAIN_CLONE_MAPPING:
+        thread_stepwise(self, clone(self, domain));
         return;
     case DOMAIN_KILL:
         thread_status(self, kill(self, domain));
@@ -346,6 +382,9 @@ void domain_invoke(struct thread *self, struct capability *capability, uint64_t 
         return;
     case DOMAIN_MACHINE:
         thread_result(self, PD_OK, frame_count_free(), frame_count_total(), kernel_chunks());
+        return;
+    case DOMAIN_MAPPING:
+        tell_mapping(self, domain);
         return;
     default:
         break;

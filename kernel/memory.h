@@ -21,7 +21,10 @@ struct memory {
     uint8_t frozen;
     uint8_t depth;           /* of clones, up to one that is none */
     uint8_t shared;          /* a clone that has a name: who maps it sees what others write there */
-    uint32_t writable_mappings;
+    uint8_t snapshot;        /* made by clone.c; it has no name, and its children alone keep it */
+    uint8_t exclusive;       /* no page of it is mapped at two places */
+    uint32_t mappings, writable_mappings;
+    uint32_t protected_pages; /* since its snapshot: so many, from the first, cannot be written without a fault */
     uint64_t base;           /* of a physical one */
     struct memory *parent;   /* of a clone */
     uint64_t **leaves;       /* one page of pointers to pages of frame addresses */

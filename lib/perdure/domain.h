@@ -94,6 +94,29 @@ static inline int64_t pd_unmap(uint32_t domain, uint64_t address, uint64_t pages
     return status;
 }
 
+/* Mapping `index` of a domain, from 0; PD_BAD_ARGUMENT past the last one. */
+static inline int64_t pd_domain_mapping(uint32_t domain, uint64_t index, uint64_t *start, uint64_t *pages,
+                                        uint64_t *protection)
+{
+    struct pd_call call = {.word = {index}};
+    int64_t status = pd_invoke(domain, DOMAIN_MAPPING, &call);
+
+    *start = call.word[0];
+    *pages = call.word[1];
+    *protection = call.word[2];
+    return status;
+}
+
+/*
+ * Show in `destination`, at the same address, a private copy on write of the mapping that begins at `start`, or, with
+ * CLONE_SHARE, the same memory. destination_slot, if not 0, is an empty slot there for a name of the copy.
+ */
+static inline int64_t pd_clone_mapping(uint32_t domain, uint64_t start, uint32_t destination, uint32_t destination_slot,
+                                       uint64_t flags)
+{
+    return pd_invoke_4(domain, DOMAIN_CLONE_MAPPING, start, destination, destination_slot, flags);
+}
+
 /* End the calling domain with an exit status 0..255. */
 static inline _Noreturn void pd_exit(uint64_t status)
 {

@@ -144,10 +144,14 @@ static uint64_t count_in_service_region(void)
     return *(volatile uint64_t *)WINDOW_REGION;
 }
 
-static uint64_t hand_over(const struct delivery *it, uint64_t *transfer)
+static uint64_t hand_over(const struct delivery *it, uint64_t *flags, uint64_t *transfer)
 {
     uint64_t operation = it->selector & 0xffff, result;
 
+    if (operation == GUEST_KEEP_DEFER) {
+        *flags = REPLY_DEFER;
+        operation = GUEST_KEEP;
+    }
     if (operation < GUEST_HANDOVER || operation > GUEST_HANDOVER_LAST) {
         return (uint64_t)-1;
     }
@@ -215,11 +219,8 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
         return nonsense(it->word[0], flags, bytes);
     case GUEST_REGION:
         return count_in_service_region();
-    case GUEST_KEEP_DEFER:
-        *flags = REPLY_DEFER;
-        return guest_handover(GUEST_KEEP, it->word, bytes);
     default:
-        return hand_over(it, bytes);
+        return hand_over(it, flags, bytes);
     }
 }
 
@@ -364,6 +365,23 @@ _Noreturn void guest_release_later(uint64_t argument)
     board()->release = 1;
     board()->arrived[argument & 0xff]++;
     sleep_for_ever();
+}
+
+_Noreturn void guest_prober(uint64_t argument)
+{
+    for (uint64_t turn = board()->probe.turn;; turn++) {
+        volatile uint64_t *place;
+
+        board()->arrived[argument & 0xff]++;
+        while (board()->probe.turn == turn) {
+            __asm__ volatile("pause");
+        }
+        place = (volatile uint64_t *)board()->probe.address;
+        if (board()->probe.write) {
+            *place = board()->probe.value;
+        }
+        board()->probe.value = *place;
+    }
 }
 
 _Noreturn void guest_writer(uint64_t argument)

@@ -41,6 +41,9 @@ struct board {
     uint64_t use_in[3];      /* by kind of delivery: 1 + index of what is signalled there with bit 1 << kind */
     int64_t used_status[3];
     uint64_t event_binding;  /* whose, in an event */
+    struct {
+        uint64_t turn, address, write, value; /* value: written, then read */
+    } probe;
     uint64_t scratch[64];
 };
 
@@ -114,6 +117,8 @@ _Noreturn void guest_delete_self(uint64_t argument);/* deletes the capability of
 _Noreturn void guest_make_domain(uint64_t argument); /* in slot board.scratch[0], then sleeps */
 _Noreturn void guest_set_priority(uint64_t argument);/* of a context in slot board.scratch[0], to argument >> 8; the status */
 _Noreturn void guest_release_later(uint64_t argument);/* sets board.release at board.scratch[5] ns */
+/* Looks at one place after another: each time board.probe.turn is one more, at board.probe.address, after writing if so wanted. */
+_Noreturn void guest_prober(uint64_t argument);
 _Noreturn void guest_writer(uint64_t argument);     /* writes to the buffer, again and again */
 
 /* Calls portal slot (argument >> 8 & 0xffff), operation (argument >> 24 & 0xff), lending (argument >> 32 & 0xff) pages, out

@@ -44,6 +44,7 @@ struct test {
 extern const struct test rights_tests[];
 extern const struct test quota_tests[];
 extern const struct test page_tests[];
+extern const struct test clone_tests[];
 extern const struct test transfer_tests[];
 extern const struct test lending_tests[];
 extern const struct test call_tests[];

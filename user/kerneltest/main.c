@@ -9,6 +9,7 @@ static const struct test *const groups[] = {
     rights_tests,
     quota_tests,
     page_tests,
+    clone_tests,
     transfer_tests,
     lending_tests,
     call_tests,
