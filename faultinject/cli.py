@@ -20,7 +20,38 @@ STATUS_SETUP = 125
 image_option = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group(context_settings=CONTEXT)
+#: Commands by what they are for, in the order in which they are met; each in few words.
+SECTIONS = {
+    "Use it": {
+        "console": "boot to the shell on this terminal",
+        "cc": "compile C for Perdure, with gcc's usual arguments",
+        "run": "run a program, while services are crashed if you like",
+        "demo": "crash the file system under load, compare every file",
+        "bench": "what calls, recoveries and file operations cost",
+        "doctor": "say what is present, which versions, and what is missing"},
+    "Put faults in": {
+        "campaign": "put faults into services, count what came of them",
+        "models": "list the fault models",
+        "worker": "run experiments for a campaign elsewhere",
+        "merge": "join the results of several machines"},
+    "Look at what came of them": {
+        "replay": "run one experiment again; tell it, draw it, debug it",
+        "report": "write a page with charts; figures and tables for a paper",
+        "export": "write a table of the database as CSV"},
+}
+
+
+class Sections(click.Group):
+    """Lists its commands by SECTIONS."""
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """For --help."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
+
+
+@click.group(cls=Sections, context_settings=CONTEXT)
 def cli() -> None:
     """Perdure: run programs on it, compile for it, and find out what it survives.
 

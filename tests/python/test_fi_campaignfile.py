@@ -12,7 +12,7 @@ import fi_guest
 import pytest
 
 from faultinject import standard
-from faultinject.cli import cli
+from faultinject.cli import SECTIONS, cli
 from faultinject.errors import SetupError, UsageError
 from faultinject.system import read_symbols
 
@@ -133,3 +133,12 @@ def test_a_client_that_is_not_one_is_refused_with_the_mend(tmp_path: Path, text:
     path.write_text(text)
     with pytest.raises(UsageError, match=f"clients.toml.*{complaint}(.|\n)*mend: .*add-a-workload"):
         standard.clients(path)
+
+
+def test_the_help_lists_every_command_once_and_nothing_is_cut() -> None:
+    listed = [name for commands in SECTIONS.values() for name in commands]
+    assert sorted(listed) == sorted(cli.commands)
+    done = subprocess.run([sys.executable, fi_guest.ROOT / "perdure", "--help"], capture_output=True, text=True, check=True,
+                          env={**os.environ, "COLUMNS": "80"})
+    for commands in SECTIONS.values():
+        assert all(f"  {name} " in done.stdout and words in done.stdout for name, words in commands.items())
