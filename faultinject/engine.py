@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -56,7 +56,7 @@ class Conduct:
     wall_ms: int = WALL_LIMIT_MS
     #: The fork server warms up before its first fork.
     warm: bool = True
-    say: Callable[[str], None] = _say
+    say: Callable[[str], None] = field(default=_say, compare=False)
 
 
 def _options(mode: str, workbench: Workbench, golden: Golden, faults: Sequence[Fault], plan: Path, results: Path,
