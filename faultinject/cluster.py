@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import queue
+import re
 import socket
 import subprocess
 import sys
@@ -158,10 +159,17 @@ class Cluster:
 
 
 def serve(address: str, jobs: int) -> int:
-    """`perdure worker`: a Dask worker that knows this tool, until the scheduler ends or we are ended."""
+    """`perdure worker`: a Dask worker that knows this tool, until the scheduler ends or we are ended. It may be started
+    before its scheduler, which it then waits for."""
     _distributed()
+    if not re.fullmatch(r"(tcp|tls)://[^/]+:\d+", address):
+        raise SetupError(f"{address} is no address of a Dask scheduler", "tcp://HOST:8786")
     with tempfile.TemporaryDirectory(prefix="perdure-worker-") as directory:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": directory, "PYTHONDONTWRITEBYTECODE": "1"}
         words = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", str(jobs), "--no-nanny",
-                 "--no-dashboard", "--memory-limit", "0", "--death-timeout", "60", "--local-directory", directory]
-        return subprocess.run(words, env=environment, preexec_fn=die_with_parent, check=False).returncode
+                 "--no-dashboard", "--memory-limit", "0", "--death-timeout", str(FIRST_WORKER_S), "--local-directory", directory]
+        status = subprocess.run(words, env=environment, preexec_fn=die_with_parent, check=False).returncode
+    if status != 0:
+        raise SetupError(f"the worker ended with status {status}; is a scheduler at {address}?",
+                         "start it (dask-scheduler), or see whether the address is right: tcp://HOST:8786")
+    return status
