@@ -23,6 +23,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
+def test_the_book_has_every_page() -> None:
+    """docs/README.md is the table of contents."""
+    contents = ROOT / "docs" / "README.md"
+    listed = {(contents.parent / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", contents.read_text())}
+    missing = [page.name for page in (ROOT / "docs").glob("*.md") if page.resolve() not in listed and page != contents]
+    assert missing == [], "mend: give it its place in docs/README.md"
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if not page.name.startswith("add-a-")],
                          ids=lambda page: page.name)
 def test_paths_of_the_tree_exist(page: Path) -> None:
