@@ -34,6 +34,7 @@ struct host_plan {
     uint64_t power_cut_at_write;       /* the disk takes this many writes and no more */
     uint64_t disk_error_every;         /* a read or a write fails, on average */
     uint64_t disk_error_reads;         /* so many of the next reads fail */
+    uint32_t poison_after;             /* a request that ended so many incarnations is dropped, as the monitor does: -PE_IO */
     bool panics_allowed;               /* a panic of the server is a crash, not a failed test; that of doubt always is */
 };
 
