@@ -25,6 +25,9 @@ LABELS = {
     "fs_open_close": "open + close",
     "fs_stat": "stat",
     "fs_create_unlink": "create + close + unlink",
+    "pipe_round_trip": "a byte to a process and back",
+    "spawn_wait": "spawn + wait",
+    "fork_wait": "fork + wait",
 }
 
 

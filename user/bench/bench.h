@@ -5,6 +5,7 @@
  *     measure.c   one row: timing pass, counting pass, the line that says so
  *     calls.c     system calls and service calls
  *     files.c     file operations through the C library
+ *     processes.c pipes and starting programs, through the C library
  *     recovery.c  from the fault to the reply of the call that runs again
  *
  * Each row prints one line
@@ -21,6 +22,9 @@
 #include <stdint.h>
 
 #define BENCH_SAMPLES_MAXIMUM 10000
+
+/* As its argument: the program that row spawn_wait starts, which ends at once. */
+#define BENCH_LEAVE "leave"
 
 /* One operation; `iteration` counts from 0. 0, or -1 with errno when it failed. */
 typedef int bench_operation(uint64_t iteration);
@@ -47,6 +51,7 @@ int bench_failed(const char *name, const char *what);
 int bench_calls(const char *wanted);
 int bench_files(const char *wanted);
 int bench_recovery(const char *wanted);
+int bench_processes(const char *wanted);
 
 /* Whether row `name` is wanted. */
 int bench_wanted(const char *wanted, const char *name);

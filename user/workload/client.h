@@ -10,6 +10,7 @@
  *     directories  makes, lists and removes directories
  *     numbers      draws from its stream of random numbers
  *     alarms       sets alarms and waits for them
+ *     processes    sends bytes to children and gets them back through pipes
  *     steps        makes, writes, renames and removes one file, each once
  *
  * With -y it gives the processor away after each operation, so that clients take turns.
@@ -51,6 +52,7 @@ enum operation {
     OP_NUMBERS,
     OP_CHECK,
     OP_ALARM,
+    OP_PROCESS,
 };
 
 struct client {
@@ -96,6 +98,7 @@ int variant_renamer(struct client *client);
 int variant_directories(struct client *client);
 int variant_numbers(struct client *client);
 int variant_alarms(struct client *client);
+int variant_processes(struct client *client);
 int variant_steps(struct client *client);
 
 #endif
