@@ -12,6 +12,7 @@
 #include <abi/console.h>
 #include <abi/echo.h>
 #include <abi/fs.h>
+#include <abi/proc.h>
 #include <abi/rng.h>
 #include <abi/timer.h>
 #include <perdure/boot.h>
@@ -27,11 +28,13 @@
 
 static const uint32_t all_services[] = {SERVICE_NUMBER_CONSOLE, SERVICE_NUMBER_BLK,  SERVICE_NUMBER_FS,
                                         SERVICE_NUMBER_RNG,     SERVICE_NUMBER_ECHO, SERVICE_NUMBER_ECHO0,
-                                        SERVICE_NUMBER_TIMER};
+                                        SERVICE_NUMBER_TIMER,   SERVICE_NUMBER_PROC};
 #define SERVICES (sizeof all_services / sizeof all_services[0])
 
 static struct client clients[SERVICES];
 static int64_t touches;
+static int64_t pipe_number;
+static uint8_t last_byte; /* that is in the pipe */
 static uint64_t stream[2];
 
 /* A wait of a millisecond ends, and not before it is over; an alarm that was set before all this is still set. */
@@ -50,6 +53,40 @@ static void alarm_works(const char *when)
     expect((int64_t)(call.word[1] + pd_now_ns()) / HOUR_NS, 1, when);
 }
 
+static void put_byte(const char *when)
+{
+    struct pd_call call = {.word = {(uint64_t)pipe_number, 1, 0, 0}, .transfer = pd_transfer_message(1)};
+
+    *(uint8_t *)pd_message() = ++last_byte;
+    expect(pd_invoke(clients[7].slot, PROC_WRITE, &call), PD_OK, when);
+    expect((int64_t)call.word[0], 1, when);
+}
+
+/* The byte that was put into the pipe before all this comes out of it, and no other; the next one goes in. */
+static void pipe_works(const char *when)
+{
+    struct pd_call call = {.word = {(uint64_t)pipe_number, PROC_WRITE_BYTES, 0, 0}};
+
+    expect(pd_invoke(clients[7].slot, PROC_READ, &call), PD_OK, when);
+    expect((int64_t)call.word[0], 1, when);
+    expect(*(uint8_t *)pd_message(), last_byte, when);
+    put_byte(when);
+    client_expect(&clients[7], PROC_EXIT, 7, 0, 0, when);
+    client_expect(&clients[7], PROC_AUDIT, 0, 0, 0, when);
+}
+
+/* A process with a pipe. */
+static void begin_process(void)
+{
+    struct pd_call call = {0};
+
+    expect(pd_invoke(clients[7].slot, PROC_START, &call), PD_OK, "starting as a process");
+    call = (struct pd_call){0};
+    expect(pd_invoke(clients[7].slot, PROC_PIPE, &call), PD_OK, "making a pipe");
+    pipe_number = (int64_t)call.word[0];
+    put_byte("before");
+}
+
 /* Every service does its work, and goes on where it was. */
 static void all_work(const char *when)
 {
@@ -64,6 +101,7 @@ static void all_work(const char *when)
     client_expect(&clients[4], ECHO_TOUCH, 64, 0, ++touches, when);
     client_expect(&clients[5], ECHO_NULL, 0, 0, 0, when);
     alarm_works(when);
+    pipe_works(when);
     /* xoshiro256** seeded with 1, the first and the second number of each pair of streams, taken in turn. */
     for (unsigned index = 0; index < 2; index++) {
         client_expect(&clients[3], RNG_SEED, 1 + index, 0, 0, when);
@@ -87,6 +125,7 @@ static void begin(void)
     touches = 0;
     call = (struct pd_call){.word = {ALARM_DISTANT, HOUR_NS, 0, TIMER_ABSOLUTE}};
     expect(pd_invoke(clients[6].slot, TIMER_SET, &call), PD_OK, "setting the alarm");
+    begin_process();
     all_work("before");
 }
 
