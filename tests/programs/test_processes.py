@@ -21,3 +21,9 @@ def test_processes_work(compiled: Path, tmp_path: Path, crash: str | None, least
         recovered = json.loads(report.read_text())
         assert recovered["recoveries"] == recovered["crashes"] >= least
     check_disk(disk)
+
+
+@pytest.mark.parametrize("crash", [None, "proc:5000"])
+def test_the_process_service_refuses_what_it_must(compiled: Path, crash: str | None) -> None:
+    outcome = run(compiled / "misuse", crash=crash)
+    assert (outcome.status, outcome.output) == (0, "misuse: 0 failures\n"), outcome
