@@ -171,7 +171,7 @@ def test_a_hole_in_a_layout_is_refused_at_its_field(source: Path) -> None:
 
 
 def test_a_wrong_size_of_a_layout_is_refused(source: Path) -> None:
-    replace(source / "rng.toml", "u64[25]", "u64[24]")
+    replace(source / "rng.toml", "u64[24]", "u64[23]")
     assert "its fields take 248 bytes, `bytes` says 256" in refusal(source)
 
 
