@@ -8,6 +8,7 @@
 #include "kernel/domain.h"
 #include "kernel/invoke.h"
 #include "kernel/notification.h"
+#include "kernel/pager.h"
 #include "kernel/thread.h"
 #include "kernel/transaction.h"
 #include "kernel/x86_64/cpu.h"
@@ -218,6 +219,10 @@ static void deliver_answers(struct service *service)
 
         if (!thread)
             continue;
+        if (thread->asking) {
+            call_finish(thread, PD_OK, answer->word[0]);
+            continue;
+        }
         call_finish(thread, PD_OK, answer->word[0]);
         thread->rsi = answer->word[1];
         thread->rdx = answer->word[2];
@@ -254,7 +259,7 @@ static void finish_call(struct service *service, struct thread *worker)
         return;
     }
     message_thaw(caller);
-    if (message_bytes)
+    if (message_bytes && !caller->asking)
         message_copy(caller, worker, message_bytes);
     caller->rax = PD_OK;
     caller->rdi = worker->rdi;
@@ -262,6 +267,8 @@ static void finish_call(struct service *service, struct thread *worker)
     caller->rdx = worker->rdx;
     caller->r10 = worker->r10;
     caller->r8 = handover_in(worker->r8) ? message_bytes | handover_reply(worker, caller) : message_bytes;
+    if (caller->asking)
+        pager_done(caller);
     caller->state = THREAD_RUNNABLE;
     if (!context->queued)
         sched_enqueue(context);

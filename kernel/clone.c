@@ -120,7 +120,7 @@ static bool push_step(struct memory *from, struct memory *to)
 /* One bounded step; false: nothing can be folded any more. */
 static bool fold_step(struct memory *memory)
 {
-    struct memory *base = sole_parent(memory), *below = base ? sole_parent(base) : NULL;
+    struct memory *base = sole_parent(memory), *below = base && !base->pager ? sole_parent(base) : NULL;
 
     if (!base)
         return false;
@@ -147,7 +147,7 @@ static int64_t split(struct memory *memory)
     struct memory *base;
 
     memory->exclusive = 1;
-    if (!memory->resident)
+    if (!memory->resident && !memory->pager)
         return PD_OK;
     if (memory->depth == MEMORY_CLONE_DEPTH)
         return PD_TOO_LARGE;
@@ -159,6 +159,8 @@ static int64_t split(struct memory *memory)
     base->parent = memory->parent;
     base->depth = memory->depth;
     base->frozen = base->snapshot = 1;
+    base->pager = memory->pager;
+    memory->pager = NULL;
     memory->leaves = NULL;
     memory->resident = 0;
     memory->parent = base;

@@ -3,6 +3,7 @@
 #include "kernel/domain.h"
 #include "kernel/frame.h"
 #include "kernel/notification.h"
+#include "kernel/pager.h"
 #include "kernel/service.h"
 #include "kernel/thread.h"
 #include "kernel/x86_64/cpu.h"
@@ -140,6 +141,8 @@ int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access)
     if (*entry & PTE_LENT && access & RIGHT_WRITE)
         return PD_BUSY;
     frame = memory_frame(mapping->memory, page, &own);
+    if (!frame && pager_of(mapping->memory))
+        return PD_AGAIN;
     if (!frame || (!own && (access & RIGHT_WRITE || mapping->memory->shared))) {
         frame = memory_populate(mapping->memory, page);
         own = true;
@@ -203,6 +206,8 @@ int64_t domain_map(struct domain *domain, struct memory *memory, uint64_t addres
         return PD_BAD_ADDRESS;
     if (domain->mapping_count == DOMAIN_MAPPINGS || (resident && pages > RESIDENT_PAGES_MAXIMUM))
         return PD_TOO_LARGE;
+    if (resident && pager_of(memory))
+        return PD_BAD_ARGUMENT;
     if (memory->exclusive && !memory_shown_once(domain, memory, first_page, pages))
         return PD_BUSY;
     *mapping = (struct mapping){.start = address, .pages = pages, .first_page = first_page, .memory = memory,

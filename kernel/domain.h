@@ -65,7 +65,7 @@ int64_t domain_map(struct domain *domain, struct memory *memory, uint64_t addres
 struct mapping *domain_mapping(struct domain *domain, uint64_t address);
 
 /* Make `address` accessible as its mapping allows: zero-fill and copy-on-write. PD_OK, PD_BAD_ADDRESS (no such
- * right there), PD_NO_QUOTA, PD_BUSY (it belongs to a call under way). */
+ * right there), PD_NO_QUOTA, PD_BUSY (it belongs to a call under way), PD_AGAIN (its pager has to be asked). */
 int64_t domain_resolve(struct domain *domain, uint64_t address, uint8_t access);
 
 /* Remove up to UNMAP_STEP_PAGES pages of a mapping, from its end, and the mapping itself with its last page: true. */

@@ -4,6 +4,7 @@
 #include "kernel/capability.h"
 #include "kernel/domain.h"
 #include "kernel/frame.h"
+#include "kernel/pager.h"
 #include "kernel/thread.h"
 #include "kernel/x86_64/mmu.h"
 
@@ -59,7 +60,7 @@ static uint64_t *frame_cell(struct memory *memory, uint32_t page)
     return leaf ? &leaf[page % MEMORY_LEAF_PAGES] : NULL;
 }
 
-static uint64_t *frame_cell_make(struct memory *memory, uint32_t page)
+uint64_t *memory_cell(struct memory *memory, uint32_t page)
 {
     struct domain *payer = memory->object.payer;
 
@@ -100,7 +101,7 @@ uint64_t memory_populate(struct memory *memory, uint32_t page)
 
     if (source && own)
         return source;
-    cell = frame_cell_make(memory, page);
+    cell = memory_cell(memory, page);
     frame = cell ? frame_allocate(memory->object.payer) : 0;
     if (!frame)
         return 0;
@@ -118,7 +119,7 @@ bool memory_make_contiguous(struct memory *memory)
     uint64_t frame;
 
     for (uint32_t page = 0; page < memory->pages; page++)
-        if (!frame_cell_make(memory, page))
+        if (!memory_cell(memory, page))
             return false;
     frame = frame_allocate_contiguous(memory->object.payer, memory->pages);
     if (!frame)
@@ -163,6 +164,7 @@ bool memory_reap_step(void)
     if (memory->leaves)
         kernel_free(memory->object.payer, memory->leaves, PAGE_BYTES);
     memory->leaves = NULL;
+    pager_forget(memory);
     if (memory->parent)
         object_release(&memory->parent->object);
     object_release(&memory->object);
@@ -200,6 +202,9 @@ void memory_invoke(struct thread *self, struct capability *capability, uint64_t 
             status = PD_NO_QUOTA;
         }
         thread_status(self, status);
+        return;
+    case MEMORY_SET_PAGER:
+        thread_status(self, capability->rights & RIGHT_MANAGE ? pager_set(self, memory) : PD_NO_RIGHT);
         return;
     default:
         thread_status(self, PD_BAD_OPERATION);

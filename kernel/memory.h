@@ -26,6 +26,7 @@ struct memory {
     uint32_t mappings, writable_mappings;
     uint32_t protected_pages; /* since its snapshot: so many, from the first, cannot be written without a fault */
     uint64_t base;           /* of a physical one */
+    struct pager *pager;     /* fills what is not there, NULL: it is zero */
     struct memory *parent;   /* of a clone */
     uint64_t **leaves;       /* one page of pointers to pages of frame addresses */
     struct memory *reap_next;
@@ -42,6 +43,9 @@ struct memory *memory_clone(struct domain *payer, struct memory *parent);
 /* The frame that page `page` reads from, 0 if there is none yet. `*own`: it may be written. */
 uint64_t memory_frame(struct memory *memory, uint32_t page, bool *own);
 
+/* Where the frame of page `page` is noted, made if need be. NULL: quota or memory used up. */
+uint64_t *memory_cell(struct memory *memory, uint32_t page);
+
 /* The frame that page `page` is written to, made now if need be. 0: quota or memory used up. */
 uint64_t memory_populate(struct memory *memory, uint32_t page);
 
@@ -55,4 +59,5 @@ bool memory_reap_step(void);
 
 struct thread;
 struct capability;
+struct pager;
 void memory_invoke(struct thread *self, struct capability *capability, uint64_t operation);

@@ -112,6 +112,7 @@ struct service {
 
     struct thread *queue_head, *queue_tail; /* callers that wait, in order */
     struct thread *lender;         /* whose pages are mapped in the lend window */
+    struct page_request *lent_request; /* it lends a page that it asks for, not one of its own */
     uint64_t lent_base;            /* where they are in its address space */
     uint32_t lent_pages;
     uint64_t lent_frozen;          /* bit i: the lender's entry of page i is read-only for the length of the call */

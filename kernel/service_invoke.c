@@ -282,7 +282,7 @@ static int64_t answer(struct thread *self, struct service *service)
     if (service->answer_count == SERVICE_ANSWERS)
         return PD_BUSY;
     *answer = (struct answer){.thread = waiter, .word = {self->rsi, self->rdx, self->r10}, .message_bytes = self->r8};
-    if (self->r8)
+    if (self->r8 && !waiter->asking)
         message_copy(waiter, self, self->r8);
     service->answer_count++;
     service->attention |= ATTENTION_OPENED;

@@ -5,6 +5,7 @@
 #include "kernel/domain.h"
 #include "kernel/frame.h"
 #include "kernel/notification.h"
+#include "kernel/pager.h"
 #include "kernel/service.h"
 #include "kernel/x86_64/clock.h"
 #include "kernel/x86_64/cpu.h"
@@ -168,7 +169,7 @@ static void deadline_passed(struct thread *thread, uint64_t now_ticks)
     thread_cancel_deadline(thread);
     if (thread->state == THREAD_WAITING)
         wait_no_longer(thread);
-    else if (!thread_in_call(thread) || !call_leave(thread, PD_TIMEOUT))
+    else if (!thread_in_call(thread) || thread->asking || !call_leave(thread, PD_TIMEOUT))
         set_deadline(thread, now_ticks + clock_ns_to_ticks(TICK_NS)); /* its call is still to come, or about to end */
 }
 
@@ -218,6 +219,8 @@ void thread_end(struct thread *thread)
     thread->object.dead = 1;
     if (thread_in_call(thread))
         call_abandon(thread);
+    if (thread->asking)
+        pager_done(thread);
     if (thread->waiting_for)
         notification_forget(thread->waiting_for, thread);
     thread_cancel_deadline(thread);
@@ -347,7 +350,7 @@ void thread_invoke(struct thread *self, struct capability *capability, uint64_t 
     case THREAD_ABANDON:
         if (thread->service)
             thread_status(self, PD_BUSY);
-        else if (!thread_in_call(thread))
+        else if (!thread_in_call(thread) || thread->asking)
             thread_status(self, PD_BAD_STAGE);
         else
             thread_status(self, call_leave(thread, PD_ABANDONED) ? PD_OK : PD_AGAIN);

@@ -36,6 +36,8 @@ struct thread {
     uint64_t *message_entry; /* the page-table entry by which its domain sees it */
     void *fpu;               /* saved FPU and SSE registers, 512 bytes, or NULL while it has used none */
     struct thread *queue_next;
+    struct page_request *asking; /* the call that it is in is for a page that it touched: pager.h */
+    bool page_lost;          /* that was not filled: its next fault ends it */
     uint32_t reclaim_steps;  /* its call waits for quota to be given back: so many pieces, or 1: its last try */
     uint32_t call_kills;     /* incarnations that died of its present call since that last committed anything */
     uint32_t call_parts;     /* transactions of it that ended with REPLY_AGAIN, since it last failed */

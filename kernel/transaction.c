@@ -8,6 +8,7 @@
 #include "kernel/transaction.h"
 #include "kernel/domain.h"
 #include "kernel/notification.h"
+#include "kernel/pager.h"
 #include "kernel/thread.h"
 
 /* ---- lent pages ---- */
@@ -59,7 +60,7 @@ static int64_t lend_entry(struct thread *caller, uint64_t address, bool out, uin
         int64_t status = domain_resolve(caller->domain, address, out ? RIGHT_USE | RIGHT_WRITE : RIGHT_USE);
 
         if (status != PD_OK)
-            return status;
+            return status == PD_AGAIN ? PD_BAD_ADDRESS : status; /* its pager would have to be asked */
         entry = mmu_lookup(caller->domain->root, address);
     }
     *found = entry;
@@ -100,6 +101,11 @@ int64_t transfer_lend(struct service *service, struct thread *caller)
     object_hold(&caller->object);
     service->lent_pages = 0;
     caller->domain->lending++;
+    service->lent_request = caller->asking;
+    if (caller->asking) {
+        slot[service->lent_pages++] = pager_lend(caller) | rights;
+        return PD_OK;
+    }
     for (uint64_t address = caller->r9; service->lent_pages < pages; address += PAGE_BYTES) {
         int64_t status = lendable(caller, address) ? lend_entry(caller, address, out, &entry) : PD_BAD_ADDRESS;
 
@@ -143,6 +149,9 @@ static void take_back(struct service *service, struct thread *lender)
     service->lent_pages = 0;
     service->lender = NULL;
     lender->domain->lending--;
+    if (service->lent_request)
+        pager_returned(lender, service->lent_request);
+    service->lent_request = NULL;
 }
 
 /* Its lender is a service that died in the call. The next incarnation, whose frames they are, has waited for them, and

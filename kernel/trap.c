@@ -7,6 +7,7 @@
 #include "kernel/domain.h"
 #include "kernel/invoke.h"
 #include "kernel/notification.h"
+#include "kernel/pager.h"
 #include "kernel/service.h"
 #include "kernel/x86_64/apic.h"
 #include "kernel/x86_64/clock.h"
@@ -51,7 +52,13 @@ static bool page_fault(struct thread *thread, uint64_t error, uint64_t address)
 
         lost = memory_frame(mapping->memory, page, &own);
     }
+    if (thread->page_lost) {
+        thread->page_lost = false;
+        return false;
+    }
     status = domain_resolve(thread->domain, address, access);
+    if (status == PD_AGAIN && !thread->service)
+        return pager_ask(thread, address, access);
     if (status == PD_NO_QUOTA && reap_step()) /* what ended, but is not yet given back, may be enough */
         return true;
     if (status == PD_BUSY) { /* frozen for a call: let it end, whatever the priorities */

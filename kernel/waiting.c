@@ -6,6 +6,7 @@
  * service: what it was being served goes on to its end, on the service's own time, and the reply has nobody to go to.
  */
 #include "kernel/domain.h"
+#include "kernel/pager.h"
 #include "kernel/thread.h"
 #include "kernel/transaction.h"
 
@@ -161,6 +162,8 @@ void call_finish(struct thread *caller, int64_t status, uint64_t word0)
     thread_result(caller, status, word0, 0, 0);
     caller->r10 = 0;
     caller->r8 = 0;
+    if (caller->asking)
+        pager_done(caller);
     thread_wake(caller);
 }
 

@@ -29,4 +29,14 @@ static inline uint64_t pd_pages(uint64_t bytes)
     return (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
 }
 
+/*
+ * Pages of `memory` that are not there are filled by a service: who touches one calls `operation` through `portal` with the
+ * words (word, PAGE_BYTES, offset_bytes + place of the page in the memory, access) and lends the page to be written.
+ */
+static inline int64_t pd_set_pager(uint32_t memory, uint32_t portal, uint32_t operation, uint64_t word,
+                                   uint64_t offset_bytes)
+{
+    return pd_invoke_4(memory, MEMORY_SET_PAGER, portal, operation, word, offset_bytes);
+}
+
 #endif

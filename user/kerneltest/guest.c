@@ -148,6 +148,11 @@ static uint64_t hand_over(const struct delivery *it, uint64_t *flags, uint64_t *
 {
     uint64_t operation = it->selector & 0xffff, result;
 
+    if (operation == GUEST_FILL_DIRTY) {
+        fill_lent(it->transfer, it->word[0]);
+        fault_if_due();
+        return 0;
+    }
     if (operation == GUEST_KEEP_DEFER) {
         *flags = REPLY_DEFER;
         operation = GUEST_KEEP;

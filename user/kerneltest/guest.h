@@ -65,7 +65,7 @@ enum guest_operation {
     GUEST_SUM,         /* of the bytes of the first lent page */
     GUEST_FILL,        /* (value): all quadwords of the lent pages */
     GUEST_FILL_LATE,   /* the same after board.release */
-    GUEST_FILL_DIRTY,  /* the same, then count, then a fault if the board says so */
+    GUEST_FILL_DIRTY,  /* the same, then a fault if the board says so */
     GUEST_MESSAGE,     /* (bytes, value): the reply message */
     GUEST_NESTED,      /* (operation, word): call the inner service, lending what is lent here */
     GUEST_NESTED_OWN,  /* (operation, word): the same, lending a page of its own */

@@ -45,6 +45,7 @@ extern const struct test rights_tests[];
 extern const struct test quota_tests[];
 extern const struct test page_tests[];
 extern const struct test clone_tests[];
+extern const struct test pager_tests[];
 extern const struct test transfer_tests[];
 extern const struct test lending_tests[];
 extern const struct test call_tests[];

@@ -10,6 +10,7 @@ static const struct test *const groups[] = {
     quota_tests,
     page_tests,
     clone_tests,
+    pager_tests,
     transfer_tests,
     lending_tests,
     call_tests,
