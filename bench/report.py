@@ -18,6 +18,7 @@ LABELS = {
     "call_0w": "call + reply, 0 words",
     "call_4w": "call + reply, 4 words",
     "call_ssr_256": "… with an SSR of 256 bytes",
+    "sched_switch": "to a thread and back by sched",
     "recovery_rng": "recovery of rng",
     "recovery_fs": "recovery of fs, 64 open files",
     "fs_read_4k": "read 4 KiB",

@@ -151,6 +151,7 @@ static void usage(struct thread *self, const struct service *service)
         .used_pages = (service->domain->used_bytes + PAGE_BYTES - 1) / PAGE_BYTES,
         .regions = service->ssr_bytes ? service->portal_count : 0,
         .region_bytes = service->ssr_bytes,
+        .number = service->number,
     };
     thread_status(self, PD_OK);
 }

@@ -208,6 +208,7 @@ struct manifest_service {
     uint32_t outbox_pages;
     uint32_t hang_limit_us;
     uint32_t priority;
+    uint32_t priority_limit; /* that it may give to what it schedules, 0: it schedules nothing */
     uint32_t quota_pages;
     uint32_t calls;       /* bit n: it may call the service with number n */
     uint32_t portal_slot; /* where who calls it finds its portal, 0: nobody does by a fixed slot */
@@ -276,6 +277,7 @@ def manifest_header(model: Model) -> str:
                    f".base = SERVICE_BASE_{service.name.upper()}", f".ssr_bytes = {service.ssr_bytes}",
                    f".region_bytes = {service.region_bytes}", f".outbox_pages = {service.outbox_pages}",
                    f".hang_limit_us = {service.hang_limit_us}", f".priority = {service.priority}",
+                   f".priority_limit = {service.priority_limit}",
                    f".quota_pages = {service.quota_pages}", f".calls = {mask:#x}",
                    f".portal_slot = {service.portal_slot}", f".for_programs = {int(service.for_programs)}"]
         if service.devices:

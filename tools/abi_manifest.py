@@ -27,7 +27,7 @@ def _read_service(source: Source, name: str, table: dict[str, Any]) -> Service:
                    interface=table.get("interface", name), base=table["base"],
                    ssr_bytes=table.get("ssr_bytes", 0), region_bytes=table.get("region_bytes", 0),
                    outbox_pages=table.get("outbox_pages", 0), hang_limit_us=table["hang_limit_us"],
-                   priority=table["priority"], quota_pages=table["quota_pages"],
+                   priority=table["priority"], priority_limit=table.get("priority_limit", 0), quota_pages=table["quota_pages"],
                    calls=source.require(table, "calls", list, where),
                    devices=read_devices(source, name, table.get("devices", [])),
                    portal_slot=table.get("portal_slot", 0), for_programs=table.get("for_programs", False),
@@ -85,6 +85,10 @@ def _check_numbers(source: Source, services: list[Service], limits: dict[str, in
         if not 0 <= service.priority <= limits["PRIORITY_MAXIMUM"]:
             raise AbiError(source.where(header, r"^priority\s*="), f"priority {service.priority} is out of range",
                            f"use 0..{limits['PRIORITY_MAXIMUM']}")
+        if not 0 <= service.priority_limit < max(service.priority, 1):
+            raise AbiError(source.where(header, r"^priority_limit\s*="),
+                           f"{service.name} may give the priority {service.priority_limit} to others and has {service.priority}",
+                           "what it schedules must stay below it")
 
 
 def _check_portals(source: Source, services: list[Service], limits: dict[str, int]) -> None:

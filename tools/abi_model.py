@@ -137,6 +137,7 @@ class Service:
     outbox_pages: int
     hang_limit_us: int
     priority: int
+    priority_limit: int
     quota_pages: int
     calls: list[str]
     devices: list[Device]

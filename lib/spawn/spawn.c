@@ -206,7 +206,8 @@ static int make_stack(struct spawn_child *child, const struct spawn_request *req
                : 0;
 }
 
-/* What every domain holds of itself (abi/kernel.h): domain, thread, scheduling context; and the boot page. */
+/* What every domain holds of itself (abi/kernel.h): domain, thread, scheduling context; and the boot page. What it may do with its
+ * time, it could with that of a thread of its own: the domain's priority limit bounds both. */
 static int give_self(struct spawn_child *child, uint64_t badge, struct spawn_failure *failure)
 {
     return failed(pd_copy(SLOT_SELF_DOMAIN, child->domain, child->domain, SLOT_SELF_DOMAIN,
@@ -215,8 +216,8 @@ static int give_self(struct spawn_child *child, uint64_t badge, struct spawn_fai
                    failed(pd_copy(SLOT_SELF_DOMAIN, child->thread, child->domain, SLOT_SELF_THREAD,
                                   RIGHT_USE | RIGHT_MANAGE, badge),
                           "naming its thread", failure) ||
-                   failed(pd_copy(SLOT_SELF_DOMAIN, child->sched_context, child->domain, SLOT_SCHED_CONTEXT, RIGHT_USE,
-                                  badge),
+                   failed(pd_copy(SLOT_SELF_DOMAIN, child->sched_context, child->domain, SLOT_SCHED_CONTEXT,
+                                  RIGHT_USE | RIGHT_MANAGE | RIGHT_GRANT, badge),
                           "naming its time", failure) ||
                    failed(pd_map(child->domain, SLOT_BOOT_INFO, BOOT_INFO_ADDRESS, 0, 1, RIGHT_USE, 0),
                           "mapping the boot page", failure)

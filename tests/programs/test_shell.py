@@ -160,6 +160,14 @@ def test_what_services_use_is_seen_live(terminal: Terminal) -> None:
     assert "usage: top [SECONDS], 1 to 3600" in terminal.command("top x")
 
 
+def test_policies_are_chosen_at_run_time(terminal: Terminal) -> None:
+    assert re.search(r"^shared +share +0 attached", terminal.command("policy"), re.MULTILINE)
+    assert terminal.command("policy shared deadline") == ""
+    terminal.command("crash sched")
+    assert re.search(r"^shared +deadline +0 attached", terminal.command("policy"), re.MULTILINE)
+    assert "usage: policy" in terminal.command("policy shared lottery")
+
+
 def test_programs_run(terminal: Terminal) -> None:
     assert terminal.command("/hello a 'b c'").startswith("Hello from Perdure: /hello a b c\n")
     terminal.command("/hello > out")

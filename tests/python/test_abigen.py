@@ -83,6 +83,11 @@ def test_a_service_as_high_as_the_monitor_is_refused(source: Path) -> None:
     assert f"manifest.toml:{line}" in refusal(source)
 
 
+def test_a_scheduler_that_could_put_others_above_itself_is_refused(source: Path) -> None:
+    line = replace(source / "manifest.toml", "priority_limit = 13", "priority_limit = 19", after="[service.sched]")
+    assert f"manifest.toml:{line}" in refusal(source)
+
+
 def test_a_device_of_two_services_is_refused_at_the_second(source: Path) -> None:
     line = replace(source / "manifest.toml", "first = 0xcf8", "first = 0x3ff", after="[service.blk]")
     message = refusal(source)

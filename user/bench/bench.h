@@ -7,6 +7,7 @@
  *     files.c     file operations through the C library
  *     processes.c pipes and starting programs, through the C library
  *     recovery.c  from the fault to the reply of the call that runs again
+ *     switches.c  to another thread and back, by the scheduling service
  *
  * Each row prints one line
  *     bench NAME instructions=MEDIAN minimum=M maximum=M iterations=N counted=K marks=A,B
@@ -52,6 +53,7 @@ int bench_calls(const char *wanted);
 int bench_files(const char *wanted);
 int bench_recovery(const char *wanted);
 int bench_processes(const char *wanted);
+int bench_switches(const char *wanted);
 
 /* Whether row `name` is wanted. */
 int bench_wanted(const char *wanted, const char *name);

@@ -13,7 +13,8 @@ int main(int argument_count, char **arguments)
     if (wanted && strcmp(wanted, BENCH_LEAVE) == 0) {
         return 0;
     }
-    failures = bench_calls(wanted) + bench_recovery(wanted) + bench_files(wanted) + bench_processes(wanted);
+    failures = bench_calls(wanted) + bench_recovery(wanted) + bench_files(wanted) + bench_processes(wanted) +
+               bench_switches(wanted);
     printf("bench finished failures=%d\n", failures);
     return failures ? 1 : 0;
 }

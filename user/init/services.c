@@ -123,6 +123,10 @@ static void identify(const struct manifest_service *service)
                "naming", service->name);
     init_check(pd_invoke_4(service_slot(service->number), SERVICE_SET_SCHEDULING, service->priority, 0, 0, 0),
                "setting the priority", service->name);
+    if (service->priority_limit) {
+        init_check(pd_set_priority_limit(domain_slot(service->number), service->priority_limit),
+                   "setting the priority limit", service->name);
+    }
     pd_set_name(domain_slot(service->number), service->name);
 }
 

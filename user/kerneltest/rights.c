@@ -218,7 +218,8 @@ static const char *priority_has_a_limit(void)
     EXPECT(pd_create_domain(SLOT_SELF_DOMAIN, child, 64), PD_OK);
     EXPECT(pd_set_priority_limit(child, PRIORITY_MAXIMUM), PD_NO_RIGHT);
     EXPECT(pd_set_priority_limit(child, OWN_PRIORITY), PD_OK);
-    EXPECT(pd_sched_context_set(SLOT_SCHED_CONTEXT, 1, 0, 0), PD_NO_RIGHT); /* its own is not its to set */
+    EXPECT(pd_sched_context_set(SLOT_SCHED_CONTEXT, OWN_PRIORITY + 1, 0, 0), PD_NO_RIGHT); /* of its own time, too */
+    EXPECT(pd_sched_context_set(SLOT_SCHED_CONTEXT, OWN_PRIORITY, 0, 0), PD_OK);
     pd_slot_drop(context);
     pd_kill(child);
     pd_slot_drop(child);

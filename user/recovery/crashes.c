@@ -14,8 +14,11 @@
 #include <abi/fs.h>
 #include <abi/proc.h>
 #include <abi/rng.h>
+#include <abi/sched.h>
 #include <abi/timer.h>
 #include <perdure/boot.h>
+#include <perdure/domain.h>
+#include <perdure/slots.h>
 
 #define ABOVE_MONITOR 31 /* the monitor does not run before the strike is over */
 #define BELOW_MONITOR \
@@ -28,13 +31,14 @@
 
 static const uint32_t all_services[] = {SERVICE_NUMBER_CONSOLE, SERVICE_NUMBER_BLK,  SERVICE_NUMBER_FS,
                                         SERVICE_NUMBER_RNG,     SERVICE_NUMBER_ECHO, SERVICE_NUMBER_ECHO0,
-                                        SERVICE_NUMBER_TIMER,   SERVICE_NUMBER_PROC};
+                                        SERVICE_NUMBER_TIMER,   SERVICE_NUMBER_PROC, SERVICE_NUMBER_SCHED};
 #define SERVICES (sizeof all_services / sizeof all_services[0])
 
 static struct client clients[SERVICES];
 static int64_t touches;
 static int64_t pipe_number;
 static uint8_t last_byte; /* that is in the pipe */
+static uint32_t attached; /* to sched: a scheduling context on which nobody runs */
 static uint64_t stream[2];
 
 /* A wait of a millisecond ends, and not before it is over; an alarm that was set before all this is still set. */
@@ -87,6 +91,33 @@ static void begin_process(void)
     put_byte("before");
 }
 
+/* What was set of the context is still so; it can be changed, and the kernel has what sched has told it. */
+static void scheduler_works(const char *when)
+{
+    struct pd_call call;
+    uint64_t tickets;
+
+    expect(client_call(&clients[8], SCHED_GET, 0, 0, &call), PD_OK, when);
+    expect((int64_t)call.word[0], SCHED_SHARED, when);
+    tickets = call.word[1] >> 32;
+    expect((int64_t)tickets, SCHED_TICKETS_DEFAULT + touches - 1, when);
+    client_expect(&clients[8], SCHED_SET_TICKETS, 0, tickets + 1, 0, when);
+    client_expect(&clients[8], SCHED_YIELD, 0, 0, 0, when);
+    client_expect(&clients[8], SCHED_AUDIT, 0, 0, 0, when);
+}
+
+static void attach(void)
+{
+    struct pd_call call = {.word = {0, SCHED_SHARED}};
+
+    attached = pd_slot_take();
+    expect(pd_create_sched_context(SLOT_SELF_DOMAIN, attached), PD_OK, "making a scheduling context");
+    pd_send_capability(&call, attached, RIGHT_USE | RIGHT_MANAGE, 0, 0);
+    expect(pd_invoke(clients[8].slot, SCHED_ATTACH, &call), PD_OK, "attaching it");
+    expect((int64_t)call.word[0], 0, "attaching it");
+    client_expect(&clients[8], SCHED_SET_TICKETS, 0, SCHED_TICKETS_DEFAULT, 0, "attaching it");
+}
+
 /* Every service does its work, and goes on where it was. */
 static void all_work(const char *when)
 {
@@ -102,6 +133,7 @@ static void all_work(const char *when)
     client_expect(&clients[5], ECHO_NULL, 0, 0, 0, when);
     alarm_works(when);
     pipe_works(when);
+    scheduler_works(when);
     /* xoshiro256** seeded with 1, the first and the second number of each pair of streams, taken in turn. */
     for (unsigned index = 0; index < 2; index++) {
         client_expect(&clients[3], RNG_SEED, 1 + index, 0, 0, when);
@@ -123,6 +155,7 @@ static void begin(void)
         clients[index] = client_bind(all_services[index]);
     }
     touches = 0;
+    attach();
     call = (struct pd_call){.word = {ALARM_DISTANT, HOUR_NS, 0, TIMER_ABSOLUTE}};
     expect(pd_invoke(clients[6].slot, TIMER_SET, &call), PD_OK, "setting the alarm");
     begin_process();
@@ -135,6 +168,7 @@ static void end(void)
         expect((int64_t)service_stage(all_services[index]), STAGE_RUNNING, service_name(all_services[index]));
         client_unbind(&clients[index]);
     }
+    pd_slot_drop(attached);
 }
 
 /* Each service, when it has nothing to do. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every service is doing: `services` once, `top` again and again.
+ * What every service is doing: `services` once, `top` again and again; the scheduler's policies.
  *
  * Rule: all of it is the kernel's own account (SERVICE_STATS, SERVICE_USAGE, SERVICE_RECORD), so it is right in the midst of
  * a recovery, too. A service runs on its callers' time, so what it uses of the processor is seen at ticks: a sample each
  * millisecond, as profilers take it; its own time (starts, events, recoveries) is exact.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "abi/manifest.h"
 #include "perdure/boot.h"
 #include "perdure/portal.h"
+#include "perdure/sched.h"
 #include "perdure/service.h"
 #include "user/shell/shell.h"
 
@@ -115,6 +117,56 @@ int services_run(int count, char **words)
     (void)count;
     (void)words;
     print_all(NULL, 0);
+    return 0;
+}
+
+static const char *const class_names[SCHED_CLASSES] = {"realtime", "interactive", "shared", "background"};
+static const char *const policy_names[SCHED_POLICIES] = {"fixed", "share", "deadline"};
+
+/* The place of `word` among the names, or their count. */
+static unsigned place_of(const char *word, const char *const *names, unsigned count)
+{
+    unsigned place = 0;
+
+    while (place < count && strcmp(word, names[place]) != 0) {
+        place++;
+    }
+    return place;
+}
+
+static int show_policies(const char *command)
+{
+    for (unsigned class = 0; class < SCHED_CLASSES; class++) {
+        struct pd_call call = {.word = {class}};
+        int64_t policy = pd_portal_call(SLOT_SCHED, SCHED_GET_POLICY, &call);
+
+        if (policy < 0) {
+            errno = (int)-policy;
+            return complain(command, "sched");
+        }
+        printf("%-12s %-9s %3lu attached\n", class_names[class], policy_names[policy], call.word[1]);
+    }
+    return 0;
+}
+
+int policy_run(int count, char **words)
+{
+    unsigned class = count == 3 ? place_of(words[1], class_names, SCHED_CLASSES) : SCHED_CLASSES;
+    unsigned policy = count == 3 ? place_of(words[2], policy_names, SCHED_POLICIES) : SCHED_POLICIES;
+    int64_t result;
+
+    if (count == 1) {
+        return show_policies(words[0]);
+    }
+    if (class == SCHED_CLASSES || policy == SCHED_POLICIES) {
+        fprintf(stderr, "policy: usage: policy [realtime|interactive|shared|background fixed|share|deadline]\n");
+        return 2;
+    }
+    result = pd_sched_set_policy(SLOT_SERVICES + SERVICE_NUMBER_SCHED, class, policy);
+    if (result < 0) {
+        errno = (int)-result;
+        return complain(words[0], words[1]);
+    }
     return 0;
 }
 

@@ -77,9 +77,10 @@ int service_supervised(const struct manifest_service *service);
 uint32_t service_slot(const struct manifest_service *service);
 /* What a CAUSE_* means. */
 const char *service_cause(uint32_t cause);
-/* The commands `services` and `top`. */
+/* The commands `services`, `top` and `policy`. */
 int services_run(int count, char **words);
 int top_run(int count, char **words);
+int policy_run(int count, char **words);
 
 /* ---- the commands ---- */
 extern const struct command file_commands[];   /* a NULL name ends each table */

@@ -226,6 +226,7 @@ static int run_free(int count, char **words)
 const struct command system_commands[] = {
     {"services", "", "stage, restarts, time, memory, clients and last fault of every service", services_run},
     {"top", "[SECONDS]", "the same again and again, with what each uses of the processor, until a key", top_run},
+    {"policy", "[CLASS POLICY]", "show or choose how the scheduler shares time out", policy_run},
     {"crash", "SERVICE", "kill a service in the midst of whatever it does, and show its recovery", run_crash},
     {"trace", "SERVICE", "show the last recovery of a service", run_trace},
     {"ps", "", "programs that this shell has started", run_ps},

@@ -58,7 +58,7 @@ static const char *operation_name(enum operation operation)
     static const char *const names[] = {"?",     "open",   "close",  "read",  "write",   "pread",    "pwrite",
                                         "lseek", "stat",   "truncate", "fsync", "rename", "link",    "symlink",
                                         "readlink", "unlink", "mkdir", "rmdir", "list",   "numbers", "check",
-                                        "alarm"};
+                                        "alarm", "process", "scheduling"};
 
     return names[operation];
 }

@@ -12,6 +12,7 @@
  *     alarms       sets alarms and waits for them
  *     processes    sends bytes to children and gets them back through pipes
  *     steps        makes, writes, renames and removes one file, each once
+ *     scheduling   attaches its time to the scheduler, changes what it set, yields
  *
  * With -y it gives the processor away after each operation, so that clients take turns.
  *
@@ -53,6 +54,7 @@ enum operation {
     OP_CHECK,
     OP_ALARM,
     OP_PROCESS,
+    OP_SCHEDULE,
 };
 
 struct client {
@@ -100,5 +102,6 @@ int variant_numbers(struct client *client);
 int variant_alarms(struct client *client);
 int variant_processes(struct client *client);
 int variant_steps(struct client *client);
+int variant_scheduling(struct client *client);
 
 #endif

@@ -19,13 +19,13 @@ static const struct {
     {"reader", variant_reader, 0},           {"writer", variant_writer, 1},   {"renamer", variant_renamer, 1},
     {"directories", variant_directories, 1}, {"numbers", variant_numbers, 0},
     {"alarms", variant_alarms, 0},           {"steps", variant_steps, 1},
-    {"processes", variant_processes, 0},
+    {"processes", variant_processes, 0},     {"scheduling", variant_scheduling, 0},
 };
 
 static int usage(void)
 {
-    fputs("usage: workload NAME reader|writer|renamer|directories|numbers|alarms|processes|steps [-d DIRECTORY] [-n OPERATIONS]\n"
-          "                [-s SEED] [-c CHECKSUMS] [-y]\n"
+    fputs("usage: workload NAME reader|writer|renamer|directories|numbers|alarms|processes|steps|scheduling\n"
+          "                [-d DIRECTORY] [-n OPERATIONS] [-s SEED] [-c CHECKSUMS] [-y]\n"
           "NAME must differ from that of every other client; DIRECTORY (default /NAME) is made if it is not there.\n",
           stderr);
     return 2;
