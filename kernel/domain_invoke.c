@@ -27,9 +27,9 @@ static int64_t argument(struct thread *self, uint64_t slot, uint8_t type, uint8_
 }
 
 /* Put a new object, of which the caller of this function owns a reference, into the reserved slot. */
-static int64_t deliver(struct capability *slot, void *object, struct object *header)
+static int64_t deliver(struct capability *slot, struct object *header)
 {
-    if (!object)
+    if (!header)
         return PD_NO_QUOTA;
     /* Supervising a domain is ending the machine: only the root domain's own capability has it. */
     capability_fill(slot, header, header->type == OBJECT_DOMAIN ? RIGHT_ALL & ~RIGHT_SUPERVISE : RIGHT_ALL, 0, NULL);
@@ -49,7 +49,7 @@ static int64_t create_domain(struct thread *self, struct domain *domain, struct 
 
         child->priority_limit = priority < self->domain->priority_limit ? priority : self->domain->priority_limit;
     }
-    return deliver(slot, child, &child->object);
+    return deliver(slot, child ? &child->object : NULL);
 }
 
 static int64_t create_thread(struct thread *self, struct capability *slot)
@@ -71,7 +71,7 @@ static int64_t create_thread(struct thread *self, struct capability *slot)
     if (home->thread_count == DOMAIN_THREADS)
         return PD_TOO_LARGE;
     thread = thread_create(home);
-    return deliver(slot, thread, &thread->object);
+    return deliver(slot, thread ? &thread->object : NULL);
 }
 
 static int64_t create_memory(struct thread *self, struct domain *domain, struct capability *slot)
@@ -88,7 +88,7 @@ static int64_t create_memory(struct thread *self, struct domain *domain, struct 
         object_release(&memory->object);
         return PD_NO_QUOTA;
     }
-    return deliver(slot, memory, &memory->object);
+    return deliver(slot, memory ? &memory->object : NULL);
 }
 
 static int64_t create_service(struct thread *self, struct domain *domain, struct capability *slot)
@@ -110,7 +110,7 @@ static int64_t create_service(struct thread *self, struct domain *domain, struct
         return PD_BUSY;
     service = service_create(domain, home, (uint32_t)self->rdx, (uint32_t)self->r10, (uint32_t)self->r8,
                              (uint32_t)self->r9, &status);
-    return service ? deliver(slot, service, &service->object) : status;
+    return service ? deliver(slot, &service->object) : status;
 }
 
 static int64_t create(struct thread *self, struct domain *domain, uint64_t operation)
@@ -129,10 +129,10 @@ static int64_t create(struct thread *self, struct domain *domain, uint64_t opera
         return create_thread(self, slot);
     case DOMAIN_CREATE_SCHED_CONTEXT:
         context = sched_context_create(domain);
-        return deliver(slot, context, &context->object);
+        return deliver(slot, context ? &context->object : NULL);
     case DOMAIN_CREATE_NOTIFICATION:
         notification = notification_create(domain);
-        return deliver(slot, notification, &notification->object);
+        return deliver(slot, notification ? &notification->object : NULL);
     case DOMAIN_CREATE_MEMORY:
         return create_memory(self, domain, slot);
     default:
@@ -286,12 +286,14 @@ static int64_t clone(struct thread *self, struct domain *domain)
 
 static void tell_mapping(struct thread *self, const struct domain *domain)
 {
-    const struct mapping *mapping = &domain->mappings[self->rdi];
+    const struct mapping *mapping;
 
-    if (self->rdi < domain->mapping_count)
-        thread_result(self, PD_OK, mapping->start, mapping->pages, mapping->protection);
-    else
+    if (self->rdi >= domain->mapping_count) {
         thread_status(self, PD_BAD_ARGUMENT);
+        return;
+    }
+    mapping = &domain->mappings[self->rdi];
+    thread_result(self, PD_OK, mapping->start, mapping->pages, mapping->protection);
 }
 
 static int64_t kill(struct thread *self, struct domain *domain)

@@ -49,7 +49,8 @@ $(BUILD)/fuzz/$(1): $(patsubst %.c,$(BUILD)/obj/fuzz/$(1)/%.o,$(2))
 endef
 
 $(foreach file,$(FUZZ_FILES),$(eval $(call fuzz-program,$(patsubst tests/fuzz/fuzz_%.c,%,$(file)),\
-	$(file) tests/fuzz/fuzz.c $(call unit-sources,$(file)),$(call unit-line,$(file),flags))))
+	$(file) tests/fuzz/fuzz.c $(filter-out $(call unit-line,$(file),except),$(call unit-sources,$(file))),\
+	$(call unit-line,$(file),flags))))
 
 .PHONY: fuzz-programs
 fuzz-programs: $(FUZZ_PROGRAMS)

@@ -7,6 +7,7 @@
 #pragma once
 #include "kernel/object.h"
 #include "kernel/x86_64/address.h"
+#include "kernel/x86_64/cpu.h"
 
 #define PTE_PRESENT 0x001ull
 #define PTE_WRITABLE 0x002ull
@@ -56,7 +57,7 @@ bool mmu_free_step(uint64_t root, struct domain *payer);
 
 static inline void mmu_flush_page(uint64_t address)
 {
-    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+    cpu_invalidate_page(address);
 }
 
 static inline void words_zero(void *at, uint64_t quadwords)

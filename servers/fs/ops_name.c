@@ -202,7 +202,7 @@ int64_t op_unlink(struct request *request)
         return result;
     }
     inode = inode_view(end.inode);
-    if (inode == NULL || inode_is_directory(inode)) {
+    if (inode == NULL || inode_is_directory(inode) || end.last != PATH_NAME) { /* a damaged root is none */
         return inode == NULL ? -PE_IO : -PE_ISDIR;
     }
     if (end.slash) {

@@ -216,6 +216,28 @@ START_TEST(a_disk_that_fails_is_an_error_and_no_endless_wait)
 }
 END_TEST
 
+/* The root's inode says that it is a file: it has no entry anywhere that could be taken away. */
+START_TEST(a_root_that_is_no_directory_is_not_unlinked)
+{
+    uint32_t table;
+    size_t bytes;
+    uint8_t *disk, *root;
+
+    start();
+    ck_assert_int_eq(fs_simple(0, FS_UNMOUNT), 0);
+    disk = host_disk(&bytes);
+    memcpy(&table, disk + 4096 + 8, sizeof(table));
+    root = disk + table * 4096ul + *(uint16_t *)(disk + 1024 + 88);
+    root[1] = 0x81; /* the type in the upper half of the mode */
+    host_restart();
+    ck_assert_int_lt(fs_path(0, FS_UNLINK, "/", 0, 0, 0), 0);
+    ck_assert_int_lt(fs_path(0, FS_RMDIR, "/", 0, 0, 0), 0);
+    ck_assert_int_lt(fs_paths(0, FS_RENAME, "/", "/new"), 0);
+    ck_assert_uint_eq(host_counts.panics, 0);
+    host_run("rm -f %s", image);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fs_damage");
@@ -229,6 +251,7 @@ int main(void)
     tcase_add_loop_test(tests, contents_that_are_lost_are_an_error_there_alone, 0, 2);
     tcase_add_test(tests, metadata_that_is_lost_ends_all_changes);
     tcase_add_test(tests, records_that_nobody_knows_end_all_changes);
+    tcase_add_test(tests, a_root_that_is_no_directory_is_not_unlinked);
     tcase_add_test(tests, a_disk_that_fails_is_an_error_and_no_endless_wait);
     tcase_set_timeout(tests, 600);
     suite_add_tcase(suite, tests);
