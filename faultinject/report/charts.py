@@ -67,7 +67,8 @@ def _colours(field: str, names: Sequence[str], colours: Sequence[str], legend: b
 
 
 def _rows(names: Sequence[str]) -> Spec:
-    return {"field": "row", "type": "nominal", "sort": list(names), "axis": {"title": None, "ticks": False, "domain": False, "labelPadding": 9}}
+    return {"field": "row", "type": "nominal", "sort": list(names), "axis": {
+        "title": None, "ticks": False, "domain": False, "labelPadding": 9, "labelLimit": 260}}
 
 
 def _tips(**fields: str) -> list[Spec]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Row
@@ -12,6 +12,7 @@ from typing import Any
 from faultinject import summary
 from faultinject.classify import Outcome
 from faultinject.every import exhaustive_flags
+from faultinject.models import GROUPS
 from faultinject.report import codemap, latency
 from faultinject.store import Part, Store
 from faultinject.symbols import Symbolizer
@@ -95,9 +96,14 @@ def _log(row: Row) -> str:
     return text[-LOG_MOST:]
 
 
+def _model_words(names: Sequence[str]) -> str:
+    """As they are asked for: a group's name where they are all of it."""
+    return next((group for group, members in GROUPS.items() if list(members) == list(names)), ",".join(names))
+
+
 def command(part: Part, facts: dict[str, Any]) -> str:
     """The command that draws a part again."""
-    words = ["./perdure campaign", "--service", ",".join(part.services), "--model", ",".join(part.models)]
+    words = ["./perdure campaign", "--service", ",".join(part.services), "--model", _model_words(part.models)]
     words += exhaustive_flags(part.pruning) or ["--n", str(part.draws)]
     words += ["--seed", str(part.seed)]
     append = str(facts.get("append", ""))

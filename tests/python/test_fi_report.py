@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,8 @@ def test_the_command_that_is_shown_is_one(large: Path) -> None:
     assert words[:2] == ["./perdure", "campaign"]
     assert context.params["service"] == "fs,rng" and context.params["model"] == fi_synthetic.MODELS
     assert context.params["count"] == DRAWS and context.params["recovery"] == "none" and context.params["seed"] == 1
+    every = replace(found.parts[0], models=tuple(model.name for model in parse_models("all")))
+    assert "--model all " in content.command(every, found.facts)
 
 
 def test_every_colour_that_charts_name_is_the_pages(large: Path, real: Path) -> None:
