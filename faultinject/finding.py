@@ -49,7 +49,7 @@ def make_judge(workbench: Workbench, golden: Golden, oracle: DiskOracle | None) 
 
 def judge_experiment(fault: Fault, experiment: Experiment, golden: Golden, judge: ImageJudge) -> Finding:
     """An experiment's class, by the replies and the disk."""
-    served = golden.clients.get(experiment.serving_binding, "")
+    served = golden.served(experiment.serving_binding, experiment.injected_at_ns)
     reports = client_reports(golden.whole_output(1, experiment))
     seen = None
     if ended_by_session(experiment):
@@ -110,6 +110,6 @@ class Judges:
             activation=Activation.REPLACED, watched_instructions=1, activation_rip=place.address,
             activated_at_ns=fault.time_ns,
             output_tails=(b"", b"", b""))
-        served = golden.clients.get(stretch.serving_binding, "")
+        served = golden.served(stretch.serving_binding, fault.time_ns)
         judgement = classify(experiment, replace(golden.observation, served=served), golden.observation)
         return Finding(fault, experiment, judgement, served, self._symbolizer.function(place.address), run=False)

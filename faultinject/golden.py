@@ -12,7 +12,7 @@ from faultinject.classify import ended_by_session
 from faultinject.errors import MachineError
 from faultinject.machine import Machine, Qemu, run_to_end
 from faultinject.oracle import DiskOracle, DiskVerdict, Observation, audit_differences, client_reports
-from faultinject.records import End, Experiment, Results, Stretch, read_timeline
+from faultinject.records import End, Experiment, Finish, Results, Stretch, read_timeline
 from faultinject.system import System
 from faultinject.times import Account
 from faultinject.workload import EPOCH_S, Workload
@@ -40,6 +40,21 @@ class Golden:
     observation: Observation
     image: Path | None
     clients: dict[int, str]
+    #: Of the system, in the order of the timeline's numbers.
+    services: tuple[str, ...] = ()
+
+    def served(self, binding: int, time_ns: int) -> str:
+        """The client for whom the target works at this time in a call of `binding`: where that is a service's, the client that
+        this is working for itself. Empty: nobody."""
+        if binding == 0 or binding in self.clients:
+            return self.clients.get(binding, "")
+        caller = next((stretch for stretch in reversed(self.timeline) if stretch.start_ns < time_ns
+                       and stretch.end == Finish.INVOKE and stretch.serving_binding
+                       and stretch.serving_binding in self._clients_of(stretch.service)), None)
+        return "" if caller is None else self._clients_of(caller.service)[caller.serving_binding]
+
+    def _clients_of(self, index: int) -> dict[int, str]:
+        return learn_clients(self.outputs[0].decode(errors="replace"), self.services[index]) if self.services else {}
 
     @property
     def limit_ns(self) -> int:
@@ -122,7 +137,8 @@ def run_golden(workbench: Workbench, service: str, timeout_s: float = 300) -> Go
     observation = Observation(reports, experiment.detail, audit_differences(log), DiskVerdict())
     image = images / f"{experiment.disk_hash}.img" if experiment.disk_hash else None
     return Golden(experiment, read_timeline(timeline_path), outputs, observation, image,
-                  workbench.workload.clients or learn_clients(log, service))
+                  workbench.workload.clients or learn_clients(log, service),
+                  tuple(service.name for service in workbench.system.services))
 
 
 def learn_clients(log: str, service: str) -> dict[int, str]:
@@ -138,7 +154,7 @@ def observe(experiment: Experiment, golden: Golden, judge: Callable[[str], DiskV
         disk = judge(experiment.disk_hash)
     return Observation(client_reports(golden.whole_output(1, experiment)), experiment.detail,
                        audit_differences(golden.whole_output(0, experiment)), disk,
-                       golden.clients.get(experiment.serving_binding))
+                       golden.served(experiment.serving_binding, experiment.injected_at_ns) or None)
 
 
 class ImageJudge:

@@ -9,6 +9,10 @@
 
 #define EVENT_DUE 1
 
+/* Codes of the panics, as the fault record shows them. */
+#define TIMER_PANIC_FIRST 0x746d0001 /* the first alarm of a client is not the same twice */
+#define TIMER_PANIC_STATE 0x746d0002 /* the state of a client that waits cannot be opened */
+
 /* Answers, and open SSRs, of one transaction; the kernel has room for eight. */
 #define ANSWERS_MAXIMUM 8
 
@@ -19,6 +23,18 @@ void wait_arm(void)
     const struct heap_entry *first = heap_first(&heap);
 
     service_alarm(first && first->due_ns != ALARM_NEVER ? first->due_ns : 0, EVENT_DUE);
+}
+
+/* The first of the alarms that are waited for: looked for twice, for a client whose alarm is missed waits for ever. */
+static uint32_t first_alarm(const struct timer_ssr *ssr, uint64_t mask, uint64_t *due_ns)
+{
+    uint64_t again_ns;
+    uint32_t index = alarms_first(ssr, mask, due_ns);
+
+    if (alarms_first(ssr, mask, &again_ns) != index || again_ns != *due_ns) {
+        server_panic(TIMER_PANIC_FIRST);
+    }
+    return index;
 }
 
 uint64_t wait_mask(uint32_t binding)
@@ -43,7 +59,7 @@ void wait_changed(uint32_t binding)
     uint64_t due_ns;
 
     if (heap_has(&heap, binding)) {
-        alarms_first(server_ssr(), wait_mask(binding), &due_ns);
+        first_alarm(server_ssr(), wait_mask(binding), &due_ns);
         heap_put(&heap, binding, due_ns); /* the room that it had is still there */
         wait_arm();
     }
@@ -64,13 +80,20 @@ static void answer(uint32_t binding, uint64_t now_ns)
     struct timer_ssr *ssr = server_ssr();
     uint64_t due_ns;
     uint32_t index;
+    int64_t status;
 
     heap_remove(&heap, binding);
-    /* A client whose SSR is locked away has its answer from the kernel. */
-    if (mask == 0 || service_open_ssr(binding) != PD_OK) {
+    if (mask == 0) {
         return;
     }
-    index = alarms_first(ssr, mask, &due_ns);
+    status = service_open_ssr(binding);
+    if (status == PD_LOST) { /* locked away: it has its answer from the kernel */
+        return;
+    }
+    if (status != PD_OK) {
+        server_panic(TIMER_PANIC_STATE);
+    }
+    index = first_alarm(ssr, mask, &due_ns);
     if (due_ns > now_ns) {
         heap_put(&heap, binding, due_ns);
     } else if (service_answer(binding, index, alarms_take(ssr, index, now_ns), due_ns) != PD_OK) {
@@ -99,6 +122,6 @@ bool wait_recover(uint32_t binding)
     if (mask == 0) {
         return true;
     }
-    alarms_first(server_ssr(), mask, &due_ns);
+    first_alarm(server_ssr(), mask, &due_ns);
     return heap_put(&heap, binding, due_ns);
 }
