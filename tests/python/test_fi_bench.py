@@ -31,7 +31,7 @@ def console() -> str:
 
 def events() -> Events:
     marks = [Mark(number, number * 1000, 5 + (205 if number % 2 == 0 else 0), 0, 7 + (203 if number % 2 == 0 else 0))
-             for number in range(1, 29)]
+             for number in range(1, 2 * len(ROWS) - 1)]
     marks[1] = Mark(2, 2000, 10, 0, 10)  # the empty row's end: 5 and 3 are the marks' own
     recoveries = [RECOVERY, replace(RECOVERY, service=5), replace(RECOVERY, flags=1, t_replied=0)]
     return Events([], recoveries, marks, [RecoveryCounts(10, 1, 40), RecoveryCounts(4, 0, 20), RecoveryCounts(99, 9, 9)])

@@ -5,6 +5,7 @@
  *     measure.c   one row: timing pass, counting pass, the line that says so
  *     calls.c     system calls and service calls
  *     files.c     file operations through the C library
+ *     memory.c    notifications, page faults, mappings
  *     processes.c pipes and starting programs, through the C library
  *     recovery.c  from the fault to the reply of the call that runs again
  *     switches.c  to another thread and back, by the scheduling service
@@ -54,6 +55,7 @@ int bench_files(const char *wanted);
 int bench_recovery(const char *wanted);
 int bench_processes(const char *wanted);
 int bench_switches(const char *wanted);
+int bench_memory(const char *wanted);
 
 /* Whether row `name` is wanted. */
 int bench_wanted(const char *wanted, const char *name);

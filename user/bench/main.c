@@ -14,7 +14,7 @@ int main(int argument_count, char **arguments)
         return 0;
     }
     failures = bench_calls(wanted) + bench_recovery(wanted) + bench_files(wanted) + bench_processes(wanted) +
-               bench_switches(wanted);
+               bench_switches(wanted) + bench_memory(wanted);
     printf("bench finished failures=%d\n", failures);
     return failures ? 1 : 0;
 }
