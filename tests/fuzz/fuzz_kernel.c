@@ -7,8 +7,8 @@
  * The kernel itself, on the build machine: any bytes as a history of system calls, replies, faults and ticks. Its C files are
  * linked as they are, but for the entries and the fast path; memory is a range of this process, the processor does nothing.
  *
- * Rule: whoever the kernel says runs next makes the next call. After each no domain has more than its quota; when the
- * history is over everything ends, and then every frame and every piece of kernel memory is free again.
+ * Rule: whoever the kernel says runs next makes the next call. All the time no domain has more than its quota and
+ * whatever is named exists; when the history is over everything ends, and then every frame and every piece of kernel memory is free again.
  */
 #include <asm/prctl.h>
 #include <string.h>
@@ -33,6 +33,7 @@
 #define RETURN_ADDRESS 0x401002 /* behind a syscall instruction, which has two bytes */
 #define STEPS_MAXIMUM 400
 #define IDLE_TICKS 30
+#define CHECK_EVERY 8
 #define TICK 1000000
 
 struct boot_information boot_information;
@@ -146,11 +147,30 @@ static struct thread *step(struct thread *self, struct fuzz_input *input)
     return dispatch(self);
 }
 
-static void check_quotas(const struct domain *domain)
+/* Whoever names an object has a reference to it, and it is what its name says. */
+static void check_named(const struct object *object, uint8_t type)
+{
+    fuzz_must(object->references > 0 && object->references < 100000 && object->type == type);
+}
+
+static void check_domain(struct domain *domain)
 {
     fuzz_must(domain->used_bytes <= domain->quota_bytes);
-    for (const struct domain *child = domain->children; child; child = child->sibling_next) {
-        check_quotas(child);
+    for (unsigned slot = 0; slot < TAG_CONSTANT; slot++) { /* those that one byte of input names */
+        const struct capability *capability = capability_at(&domain->table, slot);
+
+        if (capability->type != OBJECT_NONE) {
+            check_named(capability->object, capability->type);
+        }
+    }
+    for (uint32_t index = 0; index < domain->mapping_count; index++) {
+        check_named(&domain->mappings[index].memory->object, OBJECT_MEMORY);
+    }
+    for (struct thread *thread = domain->threads; thread; thread = thread->domain_next) {
+        check_named(&thread->object, OBJECT_THREAD);
+    }
+    for (struct domain *child = domain->children; child; child = child->sibling_next) {
+        check_domain(child);
     }
 }
 
@@ -177,7 +197,9 @@ static void run(struct fuzz_input *input)
         if (root->state != DOMAIN_ALIVE) {
             return;
         }
-        check_quotas(root);
+        if (steps % CHECK_EVERY == 0) {
+            check_domain(root);
+        }
     }
 }
 
