@@ -51,6 +51,15 @@ pid_t glue_child_at(unsigned index, const char **name)
     return children[index].number;
 }
 
+void glue_child_usage(unsigned index, uint64_t *consumed_ns, uint64_t *used_pages)
+{
+    uint64_t ignored;
+
+    *consumed_ns = *used_pages = 0;
+    pd_sched_context_info(children[index].program.sched_context, consumed_ns);
+    pd_domain_info(children[index].program.domain, &ignored, used_pages, &ignored, &ignored);
+}
+
 static uint64_t pages_left(void)
 {
     uint64_t quota_pages = 0;

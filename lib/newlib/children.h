@@ -59,5 +59,7 @@ void glue_children_forked(void);
 
 /* Number and name of the child at `index` that has not been waited for; 0 if there is none there. */
 pid_t glue_child_at(unsigned index, const char **name);
+/* Processor time of that child's main thread, services included that it has called, and its memory. */
+void glue_child_usage(unsigned index, uint64_t *consumed_ns, uint64_t *used_pages);
 
 #endif

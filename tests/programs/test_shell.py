@@ -79,6 +79,8 @@ def _disk(tmp_path: Path, compiled: Path) -> Path:
     (tree / "folder" / "text").write_text("one\ntwo\n")
     (tree / "hello").write_bytes((ROOT / "build/programs/hello").read_bytes())
     (tree / "hello").chmod(0o755)
+    (tree / "fsx").write_bytes((ROOT / "build/programs/fsx").read_bytes())
+    (tree / "fsx").chmod(0o755)
     (tree / "streams").write_bytes((compiled / "streams").read_bytes())
     return make_disk(tmp_path / "disk.img", 16, tree)
 
@@ -158,6 +160,16 @@ def test_what_services_use_is_seen_live(terminal: Terminal) -> None:
     terminal.wait_for("/> ")
     assert "usage: top [SECONDS], 1 to 3600" in terminal.command("top 0")
     assert "usage: top [SECONDS], 1 to 3600" in terminal.command("top x")
+
+
+def test_what_programs_use_is_shown(terminal: Terminal) -> None:
+    terminal.command("mkdir empty")
+    number = re.search(r"^\[(\d+)\] /fsx", terminal.command("/fsx -d /empty -q -n 100000000 &"), re.MULTILINE)
+    assert number
+    shown = terminal.command("ps")
+    assert re.search(r"^ +\d+ +\d+\.\d{3} +[1-9]\d*  shell$", shown, re.MULTILINE), shown
+    assert re.search(rf"^ +{number[1]} +\d+\.\d{{3}} +[1-9]\d*  /?fsx$", shown, re.MULTILINE), shown
+    terminal.command(f"kill {number[1]}")
 
 
 def test_policies_are_chosen_at_run_time(terminal: Terminal) -> None:

@@ -18,6 +18,7 @@
 #include "perdure/domain.h"
 #include "perdure/portal.h"
 #include "perdure/service.h"
+#include "perdure/thread.h"
 #include "user/shell/shell.h"
 
 #define RECOVERY_WAITS 200
@@ -129,18 +130,29 @@ static int run_trace(int count, char **words)
     return service_argument(count, words, &service) != 0 ? 2 : show_trace(service);
 }
 
+static void print_process(pid_t number, const char *name, uint64_t consumed_ns, uint64_t used_pages)
+{
+    printf("%6d %9lu.%03lu %9lu  %s\n", (int)number, consumed_ns / 1000000000, consumed_ns / 1000000 % 1000,
+           used_pages * (PAGE_BYTES / 1024), name);
+}
+
 static int run_ps(int count, char **words)
 {
+    uint64_t consumed_ns, used_pages, ignored;
     const char *name;
 
     (void)count;
     (void)words;
-    printf("%6s  %s\n%6d  shell\n", "number", "program", (int)getpid());
+    printf("%6s %13s %9s  %s\n", "number", "cpu s", "KiB", "program");
+    pd_sched_context_info(SLOT_SCHED_CONTEXT, &consumed_ns);
+    pd_domain_info(SLOT_SELF_DOMAIN, &ignored, &used_pages, &ignored, &ignored);
+    print_process(getpid(), "shell", consumed_ns, used_pages);
     for (unsigned index = 0; index < GLUE_CHILDREN; index++) {
         pid_t number = glue_child_at(index, &name);
 
         if (number) {
-            printf("%6d  %s\n", (int)number, name);
+            glue_child_usage(index, &consumed_ns, &used_pages);
+            print_process(number, name, consumed_ns, used_pages);
         }
     }
     return 0;
@@ -229,7 +241,7 @@ const struct command system_commands[] = {
     {"policy", "[CLASS POLICY]", "show or choose how the scheduler shares time out", policy_run},
     {"crash", "SERVICE", "kill a service in the midst of whatever it does, and show its recovery", run_crash},
     {"trace", "SERVICE", "show the last recovery of a service", run_trace},
-    {"ps", "", "programs that this shell has started", run_ps},
+    {"ps", "", "programs that this shell has started, with their time and memory", run_ps},
     {"kill", "NUMBER...", "end programs", run_kill},
     {"sync", "", "write everything to the disk", run_sync},
     {"df", "", "space on the disk", run_df},
