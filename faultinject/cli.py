@@ -164,10 +164,12 @@ def _campaign_file(context: click.Context, _: click.Parameter, path: Path | None
 @click.option("--engine", "engine_name", type=click.Choice(["auto", "fork", "fresh"]), default="auto", show_default=True,
               help="fork: one QEMU forks the experiments. fresh: each has a QEMU of its own, slower, the same results. "
               "auto: fresh takes over where forking does not work.")
+@click.option("--early-end/--no-early-end", default=True, show_default=True, help="End an experiment when the machine's whole "
+              "state is the golden run's; the results are the same.")
 @click.option("--times", is_flag=True, help="Say at the end what processor time was spent on.")
 @click.pass_context
 def campaign(context: click.Context, service: str, model: str, exhaustive: str | None, stride: int, count: int | None, until_halfwidth: str | None, outcome: str, seed: int, shard: str, prune: bool, directory: Path | None,
-             resume: bool, replace: bool, jobs: int, dask: str, mem: int, recovery: str, engine_name: str, times: bool) -> None:
+             resume: bool, replace: bool, jobs: int, dask: str, mem: int, recovery: str, engine_name: str, early_end: bool, times: bool) -> None:
     """Inject faults into services while programs use them, and count what came of them. FILE.toml may say what flags do.
 
     The same arguments give the same results, byte for byte, on any machine with this version of QEMU. A campaign that
@@ -182,7 +184,7 @@ def campaign(context: click.Context, service: str, model: str, exhaustive: str |
     from faultinject.stopping import Until
 
     console = table.make_console()
-    conduct = Conduct(Engine(engine_name), say=lambda line: console.print(line, highlight=False))
+    conduct = Conduct(Engine(engine_name), early_end=early_end, say=lambda line: console.print(line, highlight=False))
     until = Until.parse(outcome, until_halfwidth) if until_halfwidth else None
     if until and Shard.parse(shard).of > 1:
         raise click.UsageError("a shard cannot know when the whole campaign is enough: --shard takes --n alone")

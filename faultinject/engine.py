@@ -25,7 +25,7 @@ from faultinject.golden import Golden, Workbench
 from faultinject.layout import layout_options
 from faultinject.machine import stop
 from faultinject.plan import Fault
-from faultinject.records import ENGINE_FAILURES, End, Experiment, Results
+from faultinject.records import ENGINE_FAILURES, End, Experiment, Feature, Results
 from faultinject.times import ENGINE_REST, Account
 
 POLL_S = 0.1
@@ -56,6 +56,8 @@ class Conduct:
     wall_ms: int = WALL_LIMIT_MS
     #: The fork server warms up before its first fork.
     warm: bool = True
+    #: An experiment ends when its state is the golden run's; only after warming up.
+    early_end: bool = True
     say: Callable[[str], None] = field(default=_say, compare=False)
 
 
@@ -111,16 +113,19 @@ def _read_one(path: Path, complaint: str) -> Experiment:
 
 
 def run_plan(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jobs: int,
-             done: Callable[[Fault, Experiment], None], conduct: Conduct | None = None) -> None:
-    """Runs every fault once, `jobs` at a time, and calls `done` for each as it ends, in no particular order."""
+             done: Callable[[Fault, Experiment], None], conduct: Conduct | None = None) -> Feature:
+    """Runs every fault once, `jobs` at a time, and calls `done` for each as it ends, in no particular order. Returns what
+    was done to be fast."""
     conduct = conduct or Conduct()
-    remaining, complaint = list(faults), ""
+    remaining, complaint, features = list(faults), "", Feature(0)
     if conduct.engine is not Engine.FRESH:
         for attempt in range(ATTEMPTS):
             asked, warm = len(remaining), conduct.warm and attempt == 0 and len(remaining) >= WARM_FROM_EXPERIMENTS
-            remaining, complaint = _run_batch(workbench, golden, remaining, jobs if attempt == 0 else 1, warm, done, conduct)
+            remaining, complaint, used = _run_batch(workbench, golden, remaining, jobs if attempt == 0 else 1, warm, done,
+                                                    conduct)
+            features |= used
             if not remaining:
-                return
+                return features
             if len(remaining) == asked and conduct.engine is Engine.AUTO:
                 break  # not one of them lived
     if conduct.engine is Engine.FORK:
@@ -132,6 +137,7 @@ def run_plan(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jobs
         conduct.say(f"The fork server does not work here ({reason}): the {len(remaining)} experiments that are left run in a "
                     "fresh QEMU each, which is slower and gives the same results.")
     _run_fresh(workbench, golden, remaining, jobs, done, conduct)
+    return features
 
 
 def _run_fresh(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jobs: int,
@@ -152,27 +158,30 @@ def _run_fresh(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jo
 
 
 def _run_batch(workbench: Workbench, golden: Golden, faults: list[Fault], jobs: int, warm: bool,
-               done: Callable[[Fault, Experiment], None], conduct: Conduct) -> tuple[list[Fault], str]:
-    """One fork server over these faults; returns those without a result, and what QEMU said."""
+               done: Callable[[Fault, Experiment], None], conduct: Conduct) -> tuple[list[Fault], str, Feature]:
+    """One fork server over these faults; returns those without a result, what QEMU said, and what was done to be fast."""
     with tempfile.TemporaryDirectory(prefix="perdure-fork-", dir=workbench.directory) as name:
         directory = Path(name)
         plan, results_path, complaint_path = directory / "plan", directory / "results", directory / "stderr"
         _write_plan(plan, faults)
         machine = workbench.machine("fork", _options("fork", workbench, golden, faults, plan, results_path, jobs, conduct))
         if warm:
-            # At the end, for it names services that options before it made known.
-            machine.plugin_options += ["warm=1", *(f"rehearse={name}" for name in sorted(set(workbench.system.names) &
-                                                                                         {fault.service for fault in faults}))]
+            # At the end, for they name services that options before them made known.
+            targets = sorted({fault.service for fault in faults}.intersection(workbench.system.names))
+            machine.plugin_options += ["warm=1", f"early_end={int(conduct.early_end)}",
+                                       *(f"rehearse={name}" for name in targets)]
         with workbench.account.on(ENGINE_REST), complaint_path.open("wb") as complaint:
             process = machine.start(stdout=subprocess.DEVNULL, stderr=complaint)
             try:
                 left = _collect(process, results_path, faults, done, workbench.account)
             finally:
                 stop(process)
+        features = Feature(0)
         if results_path.exists():
             with contextlib.closing(Results(results_path)) as results:
                 workbench.account.move(ENGINE_REST, results.phases_ns)
-        return left, complaint_path.read_text(errors="replace").strip()
+                features = results.features
+        return left, complaint_path.read_text(errors="replace").strip(), features
 
 
 def _collect(process: subprocess.Popen[bytes], path: Path, faults: list[Fault],

@@ -26,7 +26,8 @@ PR_SET_PDEATHSIG = 1
 
 PLUGIN = BUILD / "fi" / "plugin.so"
 VERSION_LEAST = (7, 2)
-MICROVM = ("microvm,x-option-roms=off,rtc=off,pit=off,pic=off,isa-serial=off,acpi=off,auto-kernel-cmdline=off")
+MICROVM = ("microvm,x-option-roms=off,rtc=off,pit=off,pic=off,isa-serial=off,acpi=off,auto-kernel-cmdline=off,"
+           "mem-merge=off")
 CPU = "max,-erms,-fsrm"
 
 #: COM1 and COM2: I/O port and interrupt line.

@@ -50,6 +50,7 @@ class Feature(IntFlag):
 
     QUICK_CHECKSUMS = 1
     WARM = 2
+    EARLY_END = 4
 
 
 class Activation(IntEnum):

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "experiment.h"
 
+#include "checkpoint.h"
 #include "disk.h"
 #include "inject.h"
 #include "plan.h"
@@ -173,6 +174,9 @@ static void run_here(const struct experiment *experiment)
         second_begin(experiment, record, points);
     } else {
         inject(experiment, record);
+        if (inject_is_all(experiment->kind)) {
+            checkpoints_follow(record);
+        }
     }
     results_phase(PHASE_GUEST);
 }
@@ -271,8 +275,12 @@ static void point_reached(void)
     if (!warmed && !options.single && options.warm) {
         warmed = true;
         results_phase(PHASE_WARM);
+        disk_locate(); /* by the log, which is not to be had while outputs are silenced */
         if (warm_begin()) {
             results_feature(FEATURE_WARM);
+            if (options.early_end) {
+                checkpoints_begin();
+            }
             return;
         }
     }
@@ -349,6 +357,7 @@ static void verdict(uint64_t code, uint64_t detail)
         second_rehearsed();
     }
     if (warm_running()) {
+        checkpoints_end(code, detail);
         warm_path_ended();
         return;
     }
@@ -364,6 +373,8 @@ static void failure(void)
 {
     if (running) {
         results_failure(running);
+    } else if (warm_running()) {
+        checkpoints_spoil();
     }
 }
 

@@ -12,7 +12,8 @@
 struct experiment_options {
     unsigned jobs;        /* children at a time, at least 1 */
     bool single;          /* the plan's first experiment, here */
-    bool warm;            /* warm up before the first fork */
+    bool warm;
+    bool early_end; /* of experiments whose state is the golden run's; needs warm */            /* warm up before the first fork */
     int64_t limit_ns;     /* virtual time at which a run is ended; after the verdict of the golden run */
     unsigned wall_ms;     /* a run that takes longer is given up as an error of the tool */
 };

@@ -163,6 +163,27 @@ static bool abort_at(const struct instruction *instruction)
     return true;
 }
 
+bool inject_is_all(enum fault_kind kind)
+{
+    switch (kind) {
+    case FAULT_NONE:
+    case FAULT_REGISTER:
+    case FAULT_ASSIGN:
+    case FAULT_MEMORY:
+    case FAULT_PHYSICAL:
+    case FAULT_STACK:
+    case FAULT_CODE:
+    case FAULT_MUTATE:
+    case FAULT_MEMORY_ABORT:
+    case FAULT_HANG:
+    case FAULT_KILL:
+    case FAULT_REGION:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void inject(const struct experiment *experiment, struct experiment_record *experiment_record)
 {
     struct damage damage = damage_read(experiment->b);

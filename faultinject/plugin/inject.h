@@ -13,6 +13,9 @@
 /* Puts the fault in here and now and starts to watch it. Between two instructions only. */
 void inject(const struct experiment *experiment, struct experiment_record *record);
 
+/* The fault is in the machine's state, or watched; there is nothing that is still to be done to the machine some time. */
+bool inject_is_all(enum fault_kind kind);
+
 /* The parts of it: see the kinds in plan.h. */
 void inject_code(struct experiment_record *record, unsigned byte, const struct damage *damage);
 void inject_hang(struct experiment_record *record);

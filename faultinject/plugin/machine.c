@@ -361,21 +361,25 @@ void machine_divert_outputs(void)
 
 void machine_silence_outputs(bool silent)
 {
-    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
     for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
         if (outputs[i].descriptor < 0) {
             continue;
         }
         if (silent) {
+            int memory = memfd_create("silenced", MFD_CLOEXEC);
+
             outputs[i].silenced = dup(outputs[i].descriptor);
-            dup2(nowhere, outputs[i].descriptor);
+            if (memory < 0 || dup2(memory, outputs[i].descriptor) < 0) {
+                perror("fault injection: cannot silence the guest's output");
+                _exit(1);
+            }
+            close(memory);
         } else {
             dup2(outputs[i].silenced, outputs[i].descriptor);
             close(outputs[i].silenced);
         }
+        outputs[i].diverted = silent;
     }
-    close(nowhere);
 }
 
 bool machine_outputs_diverted(void)

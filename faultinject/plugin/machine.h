@@ -67,7 +67,7 @@ uint64_t machine_output_bytes(unsigned output);
 /* From now on this process's output goes to anonymous memory; what was written before stays as it is. */
 void machine_divert_outputs(void);
 bool machine_outputs_diverted(void);
-/* While silenced, what the machine writes is lost. */
+/* While silenced, what the machine writes goes to anonymous memory and is lost afterwards. */
 void machine_silence_outputs(bool silent);
 /* Reads from byte `offset` of what this process wrote (after diverting: of what it wrote since). */
 size_t machine_output_read(unsigned output, uint64_t offset, void *bytes, size_t capacity);

@@ -35,6 +35,7 @@ static struct {
     uint64_t cut_ns;
     uint64_t wall_ms;
     uint64_t warm;
+    uint64_t early_end;
     uint64_t system_call;
     uint64_t quick;
     struct stop_addresses addresses;
@@ -71,6 +72,7 @@ static bool option_number(const char *key, const char *value)
                    {"cut_ns", &options.cut_ns},
                    {"wall_ms", &options.wall_ms},
                    {"warm", &options.warm},
+                   {"early_end", &options.early_end},
                    {"quick", &options.quick},
                    {"system_call", &options.system_call},
                    {"verdict", &options.addresses.verdict},
@@ -154,6 +156,7 @@ static bool start_experiments(bool single)
     experiment_configure(&(struct experiment_options){.jobs = (unsigned)options.jobs,
                                                       .single = single,
                                                       .warm = options.warm != 0,
+                                                      .early_end = options.early_end != 0,
                                                       .limit_ns = (int64_t)options.limit_ns,
                                                       .wall_ms = (unsigned)options.wall_ms});
     return results_create(options.results, largest + 1);

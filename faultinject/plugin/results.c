@@ -94,7 +94,7 @@ void results_phase(enum phase phase)
 
 void results_feature(uint32_t feature)
 {
-    header->features |= feature;
+    __atomic_fetch_or(&header->features, feature, __ATOMIC_RELAXED);
 }
 
 void results_done(struct experiment_record *record)
@@ -192,35 +192,66 @@ void results_failure(struct experiment_record *record)
     }
 }
 
-static void keep_output(struct experiment_record *record, unsigned output, bool diverted)
+/* This output since the injection, and after it `rest`. */
+static void keep_output(struct experiment_record *record, unsigned output, const uint8_t *rest, size_t rest_bytes)
 {
     static uint8_t bytes[OUTPUT_KEPT_BYTES];
-    uint64_t from = diverted ? 0 : record->outputs[output].start;
+    uint64_t from = machine_outputs_diverted() ? 0 : record->outputs[output].start;
     size_t length = machine_output_read(output, from, bytes, sizeof(bytes));
 
+    if (rest_bytes > sizeof(bytes) - length) {
+        rest_bytes = sizeof(bytes) - length;
+    }
+    if (rest_bytes > 0) {
+        memcpy(bytes + length, rest, rest_bytes);
+        length += rest_bytes;
+    }
     record->outputs[output].length_bytes = length;
     record->outputs[output].offset = length ? results_append(bytes, length) : 0;
 }
 
-/* What has become of the services; the last fields of a record. */
-static void keep_services(struct experiment_record *record)
+static void look_at_services(struct service_view view[SERVICES_MAX])
 {
-    struct service_view view;
+    for (int service = 0; service < service_count(); service++) {
+        if (!service_look(service, &view[service])) {
+            view[service].stage = 0;
+        }
+    }
+}
+
+/* What has become of the services; the last fields of a record. */
+static void keep_services(struct experiment_record *record, const struct service_view view[SERVICES_MAX])
+{
+    int target = service_of_address(record->rip);
 
     for (int service = 0; service < service_count(); service++) {
-        if (service_look(service, &view) && view.stage == STAGE_GIVEN_UP) {
+        if (view[service].stage == STAGE_GIVEN_UP) {
             record->given_up |= 1ull << service;
         }
     }
-    if (service_look(service_of_address(record->rip), &view)) {
-        record->end_stage = view.stage;
-        record->end_restarts = view.restarts;
+    if (target != SERVICE_NONE && view[target].stage != 0) {
+        record->end_stage = view[target].stage;
+        record->end_restarts = view[target].restarts;
     }
+}
+
+static void keep_recoveries(struct experiment_record *record)
+{
+    unsigned kept = recovery_count < RECOVERIES_KEPT ? recovery_count : RECOVERIES_KEPT;
+
+    record->recoveries = recovery_count;
+    record->recoveries_offset = kept ? results_append(recovery_records, (uint64_t)kept * RECOVERY_BYTES) : 0;
+}
+
+static void complete(struct experiment_record *record)
+{
+    results_phase(PHASE_RESULT); /* closes the account before the reader looks */
+    results_done(record);
 }
 
 void results_complete(struct experiment_record *record, enum end end)
 {
-    unsigned kept = recovery_count < RECOVERIES_KEPT ? recovery_count : RECOVERIES_KEPT;
+    struct service_view view[SERVICES_MAX];
     uint64_t hash[2];
 
     results_phase(PHASE_RESULT);
@@ -231,16 +262,73 @@ void results_complete(struct experiment_record *record, enum end end)
     record->ended_at_ns = machine_time();
     record->end_rip = machine_register(REGISTER_RIP);
     for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
-        keep_output(record, i, machine_outputs_diverted());
+        keep_output(record, i, NULL, 0);
     }
-    record->recoveries = recovery_count;
-    record->recoveries_offset = kept ? results_append(recovery_records, (uint64_t)kept * RECOVERY_BYTES) : 0;
-    keep_services(record);
+    keep_recoveries(record);
+    look_at_services(view);
+    keep_services(record, view);
     if (disk_hash(hash)) {
         memcpy(record->disk_hash, hash, sizeof(hash));
         record->disk_bytes_known = 1;
         disk_save(hash);
     }
-    results_phase(PHASE_RESULT); /* closes the account before the reader looks */
-    results_done(record);
+    complete(record);
+}
+
+struct results_moment results_moment(void)
+{
+    struct results_moment moment = {0};
+
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        moment.output_bytes[i] = machine_output_bytes(i);
+    }
+    for (int service = 0; service < service_count(); service++) {
+        moment.replies[service] = service_replies(service);
+    }
+    return moment;
+}
+
+bool results_end_note(struct results_end *end, uint64_t code, uint64_t detail)
+{
+    struct results_moment moment = results_moment();
+
+    *end = (struct results_end){
+        .code = code, .detail = detail, .time_ns = machine_time(), .rip = machine_register(REGISTER_RIP)};
+    end->disk_known = disk_hash(end->disk_hash);
+    memcpy(end->replies, moment.replies, sizeof(end->replies));
+    look_at_services(end->view);
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        end->output[i] = malloc(moment.output_bytes[i] + 1);
+        if (!end->output[i]) {
+            return false;
+        }
+        end->output_bytes[i] = machine_output_read(i, 0, end->output[i], moment.output_bytes[i]);
+    }
+    return true;
+}
+
+void results_complete_as(struct experiment_record *record, const struct results_end *end,
+                         const struct results_moment *moment)
+{
+    int target = service_of_address(record->rip);
+
+    results_phase(PHASE_RESULT);
+    results_feature(FEATURE_EARLY_END);
+    record->calls_at_detection = calls_of_target(record);
+    if (target != SERVICE_NONE) {
+        record->calls_at_detection += end->replies[target] - moment->replies[target];
+    }
+    record->end = END_VERDICT;
+    record->code = end->code;
+    record->detail = end->detail;
+    record->ended_at_ns = end->time_ns;
+    record->end_rip = end->rip;
+    for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+        keep_output(record, i, end->output[i] + moment->output_bytes[i], end->output_bytes[i] - moment->output_bytes[i]);
+    }
+    keep_recoveries(record);
+    keep_services(record, end->view);
+    memcpy(record->disk_hash, end->disk_hash, sizeof(end->disk_hash));
+    record->disk_bytes_known = end->disk_known;
+    complete(record);
 }

@@ -13,6 +13,7 @@
 #define FAULTINJECT_RESULTS_H
 
 #include "machine.h"
+#include "service.h"
 
 #define RESULTS_MAGIC 0x314c555345524446ull /* "FDRESUL1" */
 
@@ -107,7 +108,7 @@ struct results_header {
     uint64_t phase_ns[PHASES];
 };
 
-enum { FEATURE_QUICK_CHECKSUMS = 1, FEATURE_WARM = 2 };
+enum { FEATURE_QUICK_CHECKSUMS = 1, FEATURE_WARM = 2, FEATURE_EARLY_END = 4 };
 
 /* Creates the file and maps it shared; false after a message on stderr. */
 bool results_create(const char *path, unsigned experiments);
@@ -130,6 +131,32 @@ uint64_t results_append(const void *bytes, uint64_t length_bytes);
  * verdict is set by the caller before. Marks the record done.
  */
 void results_complete(struct experiment_record *record, enum end end);
+
+/* How a run went on from some moment to its end, for another run that is the same from that moment on. */
+struct results_moment {
+    uint64_t output_bytes[OUTPUT_COUNT]; /* written since the outputs were silenced */
+    uint64_t replies[SERVICES_MAX];
+};
+
+struct results_end {
+    uint64_t code;
+    uint64_t detail;
+    int64_t time_ns;
+    uint64_t rip;
+    uint64_t disk_hash[2];
+    bool disk_known;
+    struct service_view view[SERVICES_MAX]; /* stage 0: nothing is shown of it */
+    uint64_t replies[SERVICES_MAX];
+    uint8_t *output[OUTPUT_COUNT];
+    size_t output_bytes[OUTPUT_COUNT];
+};
+
+struct results_moment results_moment(void);
+/* Here is the end, with a verdict; outputs are silenced. False when it cannot be noted. */
+bool results_end_note(struct results_end *end, uint64_t code, uint64_t detail);
+/* As results_complete(), for a run that goes on from here as the other did from `moment` to its `end`. */
+void results_complete_as(struct experiment_record *record, const struct results_end *end,
+                         const struct results_moment *moment);
 
 /*
  * Notes where the outputs stand. To be called before the fork: afterwards the fork server goes on and writes

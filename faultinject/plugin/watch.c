@@ -24,17 +24,26 @@ static struct {
     uint64_t held;
 } watch;
 
+static bool stepping;
+static bool watching;
+
+bool watch_goes_on(void)
+{
+    return stepping || watching;
+}
+
 static void step_work(struct CPUState *cpu, void *argument)
 {
     (void)cpu;
     (void)argument;
+    stepping = false;
     step_handler();
 }
 
 static void step_due(void *argument)
 {
     if (qemu.qemu_cpu_is_self(machine_cpu)) {
-        step_handler();
+        step_work(machine_cpu, argument);
     } else {
         qemu.async_run_on_cpu(machine_cpu, step_work, argument);
     }
@@ -46,6 +55,7 @@ void watch_one_step(void (*done)(void))
         qemu.timer_init_full(timer_storage, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, step_due, NULL);
     }
     step_handler = done;
+    stepping = true;
     qemu.timer_mod_ns(timer_storage, machine_time() + 1);
 }
 
@@ -62,13 +72,15 @@ static void watch_here(void)
         return;
     }
     if (watch.record->watched_instructions++ >= WATCH_INSTRUCTIONS_MAX) {
+        watching = false;
         return;
     }
     while (available > 0 && !machine_read(rip, bytes, available)) {
         available--; /* the next page may be absent */
     }
     instruction_decode(bytes, available, &instruction);
-    if (!watch.visit(&instruction)) {
+    watching = !watch.visit(&instruction);
+    if (watching) {
         watch_one_step(watch_here);
     }
 }
@@ -85,6 +97,7 @@ void watch_service(struct experiment_record *record, int service, uint64_t cr3,
     watch.visit = visit;
     watch.cr3 = cr3;
     watch.service = service;
+    watching = true;
     watch_here();
 }
 

@@ -32,4 +32,7 @@ void watch_service(struct experiment_record *record, int service, uint64_t cr3,
 /* Calls `done` when one more instruction has been executed. */
 void watch_one_step(void (*done)(void));
 
+/* Instructions are being watched, or a step is yet to be made. */
+bool watch_goes_on(void);
+
 #endif

@@ -172,3 +172,8 @@ void watch_translated(struct qemu_plugin_insn *instruction)
                                                     (void *)(uintptr_t)address);
     }
 }
+
+bool watch_memory_goes_on(void)
+{
+    return memory.record && (memory.hold_mask || memory.record->activation == ACTIVATION_NOT_SEEN);
+}

@@ -29,4 +29,7 @@ void watch_code(struct experiment_record *record, uint64_t address, unsigned len
 /* For each instruction that is translated. */
 void watch_translated(struct qemu_plugin_insn *instruction);
 
+/* It is not known yet what becomes of what is watched, or it is being held. */
+bool watch_memory_goes_on(void);
+
 #endif

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import sqlite3
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,6 +32,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
 @pytest.fixture(scope="module")
 def golden(bench: Workbench) -> Golden:
     return fi_guest.golden(bench)
+
+
+def guest_judge(bench: Workbench, golden: Golden, _: object) -> ImageJudge:
+    """Disks of the guest hold no file system."""
+    return ImageJudge(bench.directory / "images", fi_guest.oracle(golden))
 
 
 def sample(bench: Workbench, golden: Golden, count: int) -> list[Fault]:
@@ -63,6 +70,20 @@ def test_warming_up_changes_no_result(bench: Workbench, golden: Golden) -> None:
     assert results(bench, golden, faults, Conduct(warm=False)) == results(bench, golden, faults, Conduct())
 
 
+def test_ending_early_changes_no_row_of_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "make_judge", guest_judge)
+    rows = []
+    for early_end in (True, False):
+        directory = tmp_path / str(early_end)
+        directory.mkdir()
+        models = parse_models("reg-bitflip,memory-abort,stack-bitflip,hang,control")
+        request = campaign.Request(("fs", "rng"), models, 100, 5, 2, prune=False, conduct=Conduct(early_end=early_end))
+        report = campaign.run(fi_guest.workbench(directory), request, directory, lambda progress: None)
+        with contextlib.closing(sqlite3.connect(report.database)) as connection:
+            rows.append(list(connection.iterdump()))
+    assert rows[0] == rows[1]
+
+
 @pytest.fixture
 def childless(bench: Workbench, tmp_path: Path) -> Workbench:
     """QEMU on a host where nothing can be forked."""
@@ -90,8 +111,7 @@ def test_the_fork_server_alone_says_why_it_does_not_work(childless: Workbench, g
 
 def test_processor_time_is_accounted_for_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = fi_guest.workbench(tmp_path)
-    monkeypatch.setattr(finding, "make_judge", lambda bench, golden, _: ImageJudge(bench.directory / "images",
-                                                                                  fi_guest.oracle(golden)))
+    monkeypatch.setattr(finding, "make_judge", guest_judge)
     request = campaign.Request(("fs",), parse_models("kill"), 20, 1, 2)
     report = campaign.run(own, request, tmp_path, lambda progress: None)
     spent = dict(report.account.table())

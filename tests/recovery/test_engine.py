@@ -73,3 +73,20 @@ def test_an_empty_loop_that_is_skipped_ends_as_if_it_had_been_executed(bench: Wo
         executed = alone(bench, golden, time_ns, change, "quick=0")
         assert alone(bench, golden, time_ns, change) == executed
         assert executed.ended_at_ns >= golden.experiment.ended_at_ns + 7_000_000
+
+
+def test_experiments_that_end_early_end_as_they_would_have(bench: Workbench, golden: Golden) -> None:
+    """Register flips that come to nothing, and some faults that do not."""
+    changes = [Change("register", number % 16, 7 * number % 64) for number in range(40)] + [Change("abort", 0, 0)] * 8
+    faults = [Fault(number, "", "", "fs", 0, time_ns, change) for number, (time_ns, change)
+              in enumerate(zip(moments(bench, golden, len(changes)), sorted(changes, key=str), strict=True))]
+    found: list[dict[int, Experiment]] = []
+    for early_end in (True, False):
+        own: dict[int, Experiment] = {}
+        features = engine.run_plan(bench, golden, faults, 2, lambda fault, experiment, own=own: own.update(
+            {fault.index: experiment}), engine.Conduct(early_end=early_end))
+        assert (Feature.EARLY_END in features) is early_end
+        found.append(own)
+    assert found[0] == found[1]
+    early = [index for index, experiment in found[0].items() if experiment.recovery_count == 0]
+    assert found[0][early[0]] == engine.run_alone(bench, golden, faults[early[0]])
