@@ -32,6 +32,9 @@ void service_event(uint64_t bits)
     if (bits & EVENT_SERVE) {
         signals_deliver();
     }
+    if (bits & EVENT_TIME) {
+        waiters_look_again();
+    }
     waiters_serve();
 }
 

@@ -42,6 +42,7 @@ static int64_t start(struct request *request)
     *ssr = (struct proc_ssr){.magic = PROC_MAGIC, .place = place_of(process), .process = process->number};
     process->binding = request->binding;
     keep_arrivals();
+    waiters_begin();
     if (process->state == PROC_STATE_EXPECTED) {
         process->state = PROC_STATE_RUNNING;
     } else {

@@ -83,5 +83,5 @@ void service_start_recovered(void)
     }
     end_the_lost(seen);
     /* What the dead incarnation was about to do after a commit; in an event, when everybody is back. */
-    pd_invoke_4(SLOT_NOTIFICATION, NOTIFICATION_SIGNAL, EVENT_SERVE, 0, 0, 0);
+    pd_invoke_4(SLOT_NOTIFICATION, NOTIFICATION_SIGNAL, EVENT_SERVE | EVENT_TIME, 0, 0, 0);
 }

@@ -23,7 +23,7 @@
 /* Notification bits, and those of the service's alarm. */
 #define EVENT_INTERRUPT 1 /* from the console: Ctrl-C */
 #define EVENT_SERVE 2     /* from proc to itself: there is more to do after the commit */
-#define EVENT_TIME 4      /* a POLL's deadline */
+#define EVENT_TIME 4      /* the alarm: a POLL's deadline, or time to look again who waits */
 
 /* How many processes hold what. */
 struct holders {

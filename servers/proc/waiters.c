@@ -11,6 +11,8 @@
 /* Answers of one transaction: the kernel has room for eight. */
 #define ANSWERS_MAXIMUM 8
 
+#define LOOK_AGAIN_NS 100000000u
+
 struct waiter {
     uint32_t operation;
     uint64_t words[3];
@@ -18,6 +20,8 @@ struct waiter {
 
 static struct waiter waiters[PROC_PROCESSES];
 static uint64_t waiting; /* bit n: the process at place n */
+static uint64_t look_again_ns = FOREVER;
+static uint64_t armed_ns = FOREVER; /* of the service's alarm */
 
 _Static_assert(PROC_PROCESSES <= 64, "a bit for each place");
 
@@ -170,11 +174,10 @@ struct outcome waiters_try(struct proc_process *process, uint32_t operation, con
     return outcome;
 }
 
-/* Have an event come at the first deadline. */
+/* Have an event come at the first deadline, or when it is time to look again. */
 static void arm(void)
 {
-    static bool armed;
-    uint64_t first_ns = FOREVER;
+    uint64_t first_ns = look_again_ns;
 
     for (uint64_t left = waiting; left != 0; left &= left - 1) {
         const struct waiter *waiter = &waiters[__builtin_ctzll(left)];
@@ -183,9 +186,9 @@ static void arm(void)
             first_ns = waiter->words[2];
         }
     }
-    if (armed || first_ns != FOREVER) {
-        armed = first_ns != FOREVER;
-        service_alarm(armed ? first_ns : 0, EVENT_TIME);
+    if (first_ns != armed_ns) {
+        armed_ns = first_ns;
+        service_alarm(first_ns == FOREVER ? 0 : first_ns, EVENT_TIME);
     }
 }
 
@@ -277,4 +280,28 @@ void waiters_recover(struct proc_process *process)
     if (service_deferred(process->binding, &waiter->operation, waiter->words) == PD_OK) {
         waiting |= 1ull << place_of(process);
     }
+}
+
+void waiters_begin(void)
+{
+    if (look_again_ns == FOREVER) {
+        look_again_ns = pd_now_ns() + LOOK_AGAIN_NS;
+        arm();
+    }
+}
+
+void waiters_look_again(void)
+{
+    struct proc_process *table = proc_region()->processes;
+    bool any = false;
+
+    for (uint32_t place = 0; place < PROC_PROCESSES; place++) {
+        if (table[place].binding) {
+            any = true;
+            waiters_recover(&table[place]);
+        }
+    }
+    armed_ns = FOREVER;
+    look_again_ns = any ? pd_now_ns() + LOOK_AGAIN_NS : FOREVER;
+    arm();
 }

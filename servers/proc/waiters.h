@@ -35,4 +35,13 @@ void waiters_serve(void);
 /* For recovery: the process has a deferred request. */
 void waiters_recover(struct proc_process *process);
 
+/* A process has started: look again from time to time, as long as there is one. */
+void waiters_begin(void);
+
+/*
+ * For the event of the alarm, before waiters_serve(): find out from the requests who waits. So a wake-up that was lost to a fault
+ * which nobody saw is late, and no more.
+ */
+void waiters_look_again(void);
+
 #endif

@@ -3,6 +3,7 @@
 #include "init.h"
 
 #include "abi/fs.h"
+#include "abi/proc.h"
 #include "abi/posix_errno.h"
 #include "perdure/domain.h"
 #include "perdure/portal.h"
@@ -33,22 +34,22 @@ void init_check(int64_t status, const char *what, const char *name)
     }
 }
 
-/* Bind init itself to what it calls at the end. */
-static void bind_file_system(void)
+/* Bind init itself to a service that it calls at the end. */
+static void bind(uint32_t number)
 {
     uint64_t binding;
 
-    init_check(pd_service_bind(SLOT_SERVICES + SERVICE_NUMBER_FS, SLOT_SELF_DOMAIN, SLOT_FS, 0, &binding), "binding",
-               "fs to init");
+    init_check(pd_service_bind(SLOT_SERVICES + number, SLOT_SELF_DOMAIN, manifest_services[number].portal_slot, 0, &binding),
+               "binding init to", manifest_services[number].name);
 }
 
-/* Have the file system derive its collective state again: the log says how often it differed from what it kept. */
-static void audit(void)
+/* Have a service derive its collective state again: the log says how often it differed from what it kept. */
+static void audit(uint32_t number, uint32_t operation)
 {
     struct pd_call call = {0};
 
-    if (pd_invoke(SLOT_FS, FS_AUDIT, &call) == PD_OK && (int64_t)call.word[0] >= 0) {
-        server_log("init: audit of fs differences=%lu", call.word[0]);
+    if (pd_invoke(manifest_services[number].portal_slot, operation, &call) == PD_OK && (int64_t)call.word[0] >= 0) {
+        server_log("init: audit of %s differences=%lu", manifest_services[number].name, call.word[0]);
     }
 }
 
@@ -85,9 +86,15 @@ _Noreturn void init_main(void)
     if (!service_present(SERVICE_NUMBER_FS)) {
         machine_end(MACHINE_FINISHED, (uint64_t)session_run());
     }
-    bind_file_system();
+    bind(SERVICE_NUMBER_FS);
+    if (service_present(SERVICE_NUMBER_PROC)) {
+        bind(SERVICE_NUMBER_PROC);
+    }
     status = session_run();
-    audit();
+    audit(SERVICE_NUMBER_FS, FS_AUDIT);
+    if (service_present(SERVICE_NUMBER_PROC)) {
+        audit(SERVICE_NUMBER_PROC, PROC_AUDIT);
+    }
     unmount();
     machine_end(MACHINE_FINISHED, (uint64_t)status);
 }
