@@ -36,7 +36,7 @@ demo: all ## crash the file system under load at least 200 times, compare every 
 	@./perdure demo
 
 # About three minutes on two processors; more, or another: make campaign CAMPAIGN="--service blk --n 500".
-CAMPAIGN ?= --service fs --model reg-bitflip,memory-abort,hang,kill --n 2000 --seed 1
+CAMPAIGN ?= --service fs --model reg-bitflip,memory-abort,hang,kill --n 15000 --seed 1
 
 campaign: all ## inject faults into the file system for about three minutes, print the table
 	@./perdure campaign $(CAMPAIGN)
