@@ -201,6 +201,47 @@ int lutimes(const char *path, const struct timeval *times)
     return set_times(path, times, 1);
 }
 
+/* One of the times that utimensat() takes, in the whole seconds that the file system keeps. */
+static time_t wanted_time(const struct timespec *wanted, time_t before)
+{
+    switch (wanted->tv_nsec) {
+    case UTIME_NOW:
+        return time(NULL);
+    case UTIME_OMIT:
+        return before;
+    default:
+        return wanted->tv_sec;
+    }
+}
+
+/* Only paths that do not start at an open directory: ENOTSUP for others. */
+int utimensat(int directory, const char *path, const struct timespec *times, int flags)
+{
+    uint64_t no_follow = flags & AT_SYMLINK_NOFOLLOW ? 1 : 0;
+    struct stat before;
+
+    if (directory != AT_FDCWD && path && path[0] != '/') {
+        errno = ENOTSUP;
+        return -1;
+    }
+    if (!times) {
+        return set_times(path, NULL, no_follow);
+    }
+    if ((no_follow ? lstat(path, &before) : stat(path, &before)) != 0) {
+        return -1;
+    }
+    return path_call(FS_UTIME, path, (uint64_t)wanted_time(&times[0], before.st_atime),
+                     (uint64_t)wanted_time(&times[1], before.st_mtime), no_follow);
+}
+
+/* The file system takes times by name only. */
+int futimens(int fd, const struct timespec *times)
+{
+    (void)times;
+    errno = glue_file(fd) ? ENOSYS : EBADF;
+    return -1;
+}
+
 int mkfifo(const char *path, mode_t mode)
 {
     (void)path;

@@ -107,6 +107,17 @@ EDITS = (
         "#define \tS_BLKSIZE  1024 /* size of a block */",
         "#define \tS_BLKSIZE  512 /* size of a block */",
     ),
+    # Compilers that do not know of Perdure (tcc) learn it from the first header.
+    Edit(
+        "newlib/libc/include/sys/features.h",
+        "#ifndef _SYS_FEATURES_H\n#define _SYS_FEATURES_H\n",
+        "#ifndef _SYS_FEATURES_H\n#define _SYS_FEATURES_H\n\n#ifndef __perdure__\n#define __perdure__ 1\n#endif\n",
+    ),
+    Edit(
+        "newlib/libc/include/sys/stat.h",
+        "#if defined(__CYGWIN__)\n/* Special tv_nsec values",
+        "#if defined(__CYGWIN__) || defined(__perdure__)\n/* Special tv_nsec values",
+    ),
     # remove() takes directories too and system() knows that there is no interpreter: both are in the glue.
     Edit("newlib/libc/stdio/remove.c", "#ifndef _REENT_ONLY\n", "#if !defined(_REENT_ONLY) && !defined(__perdure__)\n"),
     Edit("newlib/libc/stdlib/system.c", "#ifndef _REENT_ONLY\n", "#if !defined(_REENT_ONLY) && !defined(__perdure__)\n"),
@@ -124,6 +135,20 @@ EDITS = (
         "newlib/libc/include/sys/resource.h",
         "int\tgetrusage (int, struct rusage*);",
         "int\tgetrusage (int, struct rusage*);\n#include <sys/rlimit.h>",
+    ),
+    # What is not counted here is there to be asked for, as elsewhere, and zero.
+    Edit(
+        "newlib/libc/include/sys/resource.h",
+        "	struct timeval ru_stime;	/* system time used */\n",
+        "	struct timeval ru_stime;	/* system time used */\n"
+        "	long ru_maxrss, ru_ixrss, ru_idrss, ru_isrss, ru_minflt, ru_majflt, ru_nswap;\n"
+        "	long ru_inblock, ru_oublock, ru_msgsnd, ru_msgrcv, ru_nsignals, ru_nvcsw, ru_nivcsw;\n",
+    ),
+    # POSIX's name of the largest count that read() and write() can answer.
+    Edit(
+        "newlib/libc/include/limits.h",
+        "#ifndef PATH_MAX\n",
+        "#ifndef SSIZE_MAX\n#define SSIZE_MAX\tLONG_MAX\n#endif\n\n#ifndef PATH_MAX\n",
     ),
 )
 

@@ -94,6 +94,36 @@ def read_from(disk: Path, path: str, scratch: Path) -> bytes:
     return target.read_bytes()
 
 
+def dump_tree(disk: Path, directory: Path) -> Path:
+    """All files of an ext2 image below a new directory."""
+    directory.mkdir()
+    subprocess.run(["debugfs", "-R", f"rdump / {directory}", str(disk)], check=True, capture_output=True, timeout=120,
+                   env=host_environment())
+    return directory
+
+
+def run_batch(compiled: Path, tree: Path, programs: dict[str, Path], lines: dict[str, list[str]], scratch: Path,
+              limit_s: int = 60, crash: str | None = None, mebibytes: int = 32) -> tuple[Path, dict[str, tuple[int, bytes]]]:
+    """Run many command lines on one machine whose disk is `tree` with `programs` (stripped) in /bin. The disk afterwards,
+    and of each line its exit status (-1: it did not end in time or did not start) and what it wrote."""
+    (tree / "bin").mkdir(exist_ok=True)
+    (tree / "out").mkdir(exist_ok=True)
+    for name, program in programs.items():
+        subprocess.run(["strip", "-o", str(tree / "bin" / name), str(program)], check=True, timeout=60)
+    (tree / "lines").write_text("".join("\t".join([name, str(limit_s), *words]) + "\n" for name, words in lines.items()))
+    disk = make_disk(scratch / "batch.img", mebibytes, tree)
+    outcome = run(compiled / "batch", "/lines", "/out", disk=disk, crash=crash)
+    assert outcome.status == 0, outcome
+    outputs = dump_tree(disk, scratch / "outputs")
+    answers = {}
+    for line in outcome.output.splitlines():
+        name, _, status = line.partition(" ")
+        path = outputs / "out" / name
+        answers[name] = (int(status) if status.isdecimal() else -1, path.read_bytes() if path.exists() else b"")
+    assert set(answers) == set(lines), outcome
+    return disk, answers
+
+
 @cache
 def _build_foreign(recipe: str) -> str:
     """Build the programs of user/foreign/RECIPE.sh; why their source cannot be had, or nothing."""

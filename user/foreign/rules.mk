@@ -6,7 +6,8 @@
 
 FOREIGN_RECIPES := $(patsubst user/foreign/%.sh,%,$(wildcard user/foreign/*.sh))
 
-$(BUILD)/foreign/%.done: user/foreign/%.sh user/foreign/build setup/sources.lock $(PROGRAM_CC) $(SYSROOT_FILES)
+.SECONDEXPANSION:
+$(BUILD)/foreign/%.done: user/foreign/%.sh $$(shell find user/foreign/$$* -type f 2>/dev/null) user/foreign/build setup/sources.lock $(PROGRAM_CC) $(SYSROOT_FILES)
 	@mkdir -p $(@D)
 	$(call say,FOREIGN,$*) user/foreign/build $*
 	@touch $@

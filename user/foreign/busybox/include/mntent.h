@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+/* There is one file system, and no table of mounted ones. */

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+/* See sys/statvfs.h, which POSIX has. */
