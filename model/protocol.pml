@@ -20,11 +20,13 @@
  *   P7 poison           only the client that sent it is told POISON; all others are answered OK
  *   P8 unbind           the last transaction of a dead client commits exactly once
  *   P9 termination      there is no cycle in which nothing gets done (checked as absence of cycles)
+ *   P10 handover        a capability that a client moves with its request changes hands when that takes effect and at no
+ *                       other time: one of the two has it, and nothing of it is left in a slot between transactions
  *
  * Configuration: FAULTS, MONITOR_FAULTS (budgets), REQUESTS (of each client), WAITERS (clients that block on events),
  * EVENTS, NESTED (requests call the block server), CUT (each request is cut into two transactions), POISONED (the last client sends poison), MORTAL (client 0 may die),
  * BROKEN (recovery never succeeds: the service is given up), IMPATIENT (client 0 may give up waiting at any moment, and then
- * sends its next request). A MUTANT_* leaves one rule out and must be caught.
+ * sends its next request), HANDOVER (each client moves a capability with its first request). A MUTANT_* leaves one rule out and must be caught.
  */
 #ifndef FAULTS
 #define FAULTS 2
@@ -91,6 +93,12 @@ byte unbound[CLIENTS];
 bool in_transaction;            /* the working copies are in use */
 bool answering[CLIENTS];        /* deferred requests that this transaction answers */
 
+#ifdef HANDOVER
+bool given[CLIENTS];            /* its capability is the service's, kept with its binding; else it is still its own */
+bool had[CLIENTS] = true;       /* it is its own */
+bool arrived, keep;             /* in the server's slot; to be kept at commit */
+#endif
+
 bool pending, taken;            /* notification bits: not yet delivered; delivered, not committed */
 byte rolled_back;               /* the incarnation that was rolled back last, 0 for none */
 
@@ -135,6 +143,10 @@ inline forget()
     working_written = 0;
     working_drained = 0;
     in_transaction = false;
+#ifdef HANDOVER
+    arrived = false;
+    keep = false;
+#endif
     i = 0
 }
 
@@ -154,6 +166,12 @@ inline publish()
     written = working_written;
     drained = working_drained;
     taken = false;
+#ifdef HANDOVER
+    if
+    :: keep -> given[client] = true; had[client] = false
+    :: else
+    fi;
+#endif
     forget()
 }
 
@@ -165,12 +183,30 @@ inline rollback()
         part[i] = (in_transaction -> working_part[i] : part[i])
     }
 #endif
+#ifdef MUTANT_ARRIVAL_STAYS
+    stays = arrived;
     forget();
+    arrived = stays;
+#else
+    forget();
+#endif
 #ifndef MUTANT_EVENT_LOST
     pending = pending || taken;
 #endif
     taken = false;
     rolled_back = incarnation[FS]
+}
+
+inline handed_over()
+{
+#ifdef HANDOVER
+    for (i : 0 .. CLIENTS - 1) {
+        assert(closed[i] || (given[i] == (ssr[i] > 0) && given[i] != had[i])) /* P10 */
+    }
+    i = 0
+#else
+    skip
+#endif
 }
 
 #define FAULT_STRIKES atomic { faults > 0 && finished < CLIENTS -> faults-- }
@@ -183,6 +219,9 @@ proctype file_server()
     bool deterministic;
 #ifdef IMPATIENT
     byte serving;
+#endif
+#ifdef MUTANT_ARRIVAL_STAYS
+    bool stays;
 #endif
 
 start: /* start_recovered: rebuild from the regions, one at a time */
@@ -230,6 +269,20 @@ serve:
     :: !IS_POISONER(client)
     :: FAULT_STRIKES; goto failed
     fi;
+#ifdef HANDOVER
+    d_step {
+        assert(!arrived);                                               /* P10 */
+        arrived = had[client];
+        keep = arrived
+    };
+#ifdef MUTANT_KEPT_AT_ONCE
+    d_step { given[client] = true; had[client] = false };
+#endif
+    if
+    :: true
+    :: FAULT_STRIKES; goto failed
+    fi;
+#endif
 #ifdef NESTED
     d_step { nested = QUEUED; nested_argument = 0; nested_incarnation = incarnation[FS] };
     if
@@ -360,6 +413,9 @@ unbind: /* the last transaction of a binding */
         publish();
         unbound[0]++;
         closed[0] = true;
+#ifdef HANDOVER
+        given[0] = false;
+#endif
         ssr[0] = 0;
         part[0] = false
     }
@@ -383,6 +439,7 @@ check: /* audit: derive again and compare */
         }
         i = 0;
         assert(sum == total);                                           /* P6 */
+        handed_over();
         sum = 0
     } }
     goto idle;
@@ -404,6 +461,7 @@ failed: /* the kernel: park, roll back, record */
         :: else
         fi;
         rollback();
+        handed_over();
         nested = IDLE;
         nested_argument = 0;
         nested_incarnation = 0;
