@@ -65,7 +65,7 @@ def test_a_step_that_does_not_is_a_failure_and_the_others_run(step: str, reason:
 
 def test_a_step_past_its_limit_is_ended_with_its_children() -> None:
     script = "sh -c 'sleep 77777 & echo $!; echo found 7; wait'"
-    assert soak.soak([table(run=[script], limit_minutes=0.03)]) == 1
+    assert soak.soak([table(run=[script], limit_minutes=0.15)]) == 1
     assert soak.ENDED_LATE in json.loads((soak.OUTPUT / "summary.json").read_text())[0]["failures"][0]
     child = int((soak.OUTPUT / "line-1.log").read_text().split()[0])
     assert not running(child)
