@@ -82,10 +82,30 @@ static int find(const struct bundle *bundle, const char *name, struct spawn_imag
     return 1;
 }
 
+static int same(const char *first, const char *second)
+{
+    while (*first && *first == *second) {
+        first++;
+        second++;
+    }
+    return *first == *second;
+}
+
+/* The images of services are in the system's bundle, and none is a program: `echo` on a disk must be found there. */
+static int is_service_image(const char *name)
+{
+    for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
+        if (same(manifest_services[number].image, name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int program_find(const char *name, struct spawn_image *image)
 {
     program_bundles();
-    return find(&payload, name, image) || find(&system_bundle, name, image);
+    return find(&payload, name, image) || (!is_service_image(name) && find(&system_bundle, name, image));
 }
 
 int program_find_system(const char *name, struct spawn_image *image)

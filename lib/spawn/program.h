@@ -28,7 +28,8 @@ void program_bundles_forget(void);
 /* Where bundle 0 or 1 is mapped, and its size: 0 if it is not. */
 uint64_t program_bundle_at(unsigned index, uint64_t *bytes);
 
-/* Program `name` of the payload or, failing that, of the system bundle: 1 and *image, or 0. */
+/* Program `name` of the payload or, failing that, of the system bundle, where images of services are passed over: 1 and
+ * *image, or 0. */
 int program_find(const char *name, struct spawn_image *image);
 
 /* The same, of the system bundle only. */

@@ -47,7 +47,7 @@ EVERY_SERVICE = "all:100000"
 
 def run(program: str | Path, *arguments: str, disk: Path | None = None, crash: str | None = None, seed: int = 1,
         stdin: bytes = b"", environment: dict[str, str] | None = None, cut: int | None = None,
-        report: Path | None = None) -> Outcome:
+        report: Path | None = None, memory_mib: int | None = None) -> Outcome:
     """`./perdure run` of a program: a path, or a name in build/programs."""
     options: list[str | Path] = ["--timeout", str(DEADLINE_S - 20), "--epoch", "1735689600", "--seed", str(seed)]
     if disk:
@@ -56,6 +56,8 @@ def run(program: str | Path, *arguments: str, disk: Path | None = None, crash: s
         options += ["--crash", crash]
     if cut:
         options += ["--cut", str(cut)]
+    if memory_mib:
+        options += ["--mem", str(memory_mib)]
     if report:
         options += ["--json", report]
     for name, value in (environment or {}).items():
