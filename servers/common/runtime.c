@@ -2,7 +2,8 @@
 /*
  * Calls out of a server: the one invoke instruction, and the SSR manager's operations in terms of it.
  *
- * Rule: every status goes back to the caller as it came; nothing here retries and nothing here has state.
+ * Rule: every status goes back to the caller as it came, but for those that a server with its own capability never gets;
+ * nothing here retries and nothing here has state.
  */
 #include "server.h"
 
@@ -34,10 +35,22 @@ struct service_result service_invoke(uint32_t slot, uint32_t operation, const ui
     return result;
 }
 
+/*
+ * The kernel refuses a server its own service object only if the processor got the index of the capability or the operation
+ * wrong: not to be taken for "there is none".
+ */
+static int64_t of_own_service(int64_t status)
+{
+    if (status == PD_BAD_CAPABILITY || status == PD_WRONG_TYPE || status == PD_NO_RIGHT || status == PD_BAD_OPERATION) {
+        server_panic(SERVER_PANIC_MANIFEST);
+    }
+    return status;
+}
+
 int64_t service_enumerate(uint32_t index, struct service_binding *binding)
 {
     struct pd_call call = {.word = {index}};
-    int64_t status = pd_invoke(SLOT_SERVICE, SERVICE_ENUMERATE, &call);
+    int64_t status = of_own_service(pd_invoke(SLOT_SERVICE, SERVICE_ENUMERATE, &call));
 
     if (status == PD_OK) {
         binding->binding = (uint32_t)call.word[0];
@@ -50,17 +63,17 @@ int64_t service_enumerate(uint32_t index, struct service_binding *binding)
 
 int64_t service_open_ssr(uint32_t binding)
 {
-    return pd_invoke_4(SLOT_SERVICE, SERVICE_OPEN_SSR, binding, 0, 0, 0);
+    return of_own_service(pd_invoke_4(SLOT_SERVICE, SERVICE_OPEN_SSR, binding, 0, 0, 0));
 }
 
 int64_t service_close_ssr(void)
 {
-    return pd_invoke_4(SLOT_SERVICE, SERVICE_CLOSE_SSR, 0, 0, 0, 0);
+    return of_own_service(pd_invoke_4(SLOT_SERVICE, SERVICE_CLOSE_SSR, 0, 0, 0, 0));
 }
 
 int64_t service_quarantine(uint32_t binding)
 {
-    return pd_invoke_4(SLOT_SERVICE, SERVICE_QUARANTINE, binding, 0, 0, 0);
+    return of_own_service(pd_invoke_4(SLOT_SERVICE, SERVICE_QUARANTINE, binding, 0, 0, 0));
 }
 
 int64_t service_answer(uint32_t binding, int64_t answer, uint64_t word1, uint64_t word2)
@@ -76,7 +89,7 @@ int64_t service_answer_message(uint32_t binding, int64_t answer, uint32_t messag
 int64_t service_deferred(uint32_t binding, uint32_t *operation, uint64_t words[3])
 {
     struct pd_call call = {.word = {binding}};
-    int64_t status = pd_invoke(SLOT_SERVICE, SERVICE_DEFERRED, &call);
+    int64_t status = of_own_service(pd_invoke(SLOT_SERVICE, SERVICE_DEFERRED, &call));
 
     if (status == PD_OK) {
         *operation = (uint32_t)call.word[0];
@@ -89,7 +102,7 @@ int64_t service_deferred(uint32_t binding, uint32_t *operation, uint64_t words[3
 
 int64_t service_alarm(uint64_t deadline_ns, uint64_t bits)
 {
-    return pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, deadline_ns, bits, 0, 0);
+    return of_own_service(pd_invoke_4(SLOT_SERVICE, SERVICE_ALARM, deadline_ns, bits, 0, 0));
 }
 
 _Noreturn void server_panic(uint64_t code)
