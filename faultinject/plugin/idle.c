@@ -111,8 +111,11 @@ static void loop_begins(unsigned cpu_index, void *argument)
     qemu.async_run_on_cpu(machine_cpu, loop_work, argument);
 }
 
+/* A timer may have queued work, which makes the processor look busy: then this is looked at again behind that work. */
 static void halt_work(struct CPUState *cpu, void *argument)
 {
+    bool expired = false;
+
     (void)cpu;
     (void)argument;
     while (qemu.all_cpu_threads_idle()) {
@@ -120,6 +123,10 @@ static void halt_work(struct CPUState *cpu, void *argument)
         if (!qemu.qemu_clock_run_timers(CLOCK_VIRTUAL_NS)) {
             return;
         }
+        expired = true;
+    }
+    if (expired) {
+        qemu.async_run_on_cpu(machine_cpu, halt_work, NULL);
     }
 }
 
