@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/fs_host.h"
+#include "tests/unit/fs_host/fs_calls.h"
+#include "tests/unit/fs_host/fs_disk.h"
+#include "tests/unit/fs_host/fs_host.h"
 
 #define SECTOR_BYTES 512
 #define CONTENT 0x7e /* what files hold, so that it is not taken for structure */

@@ -5,13 +5,14 @@
  * serve as two, an operation can differ from itself when it is done twice: such a request is dropped as poison, and the rest
  * goes on.
  */
-/* sources: tests/unit/fs_host.c tests/fuzz/fs_images.c servers/fs/ */
+/* sources: tests/unit/fs_host/ tests/fuzz/fs_images.c servers/fs/ */
 /* runs: 500 */
 #include <string.h>
 
 #include "tests/fuzz/fs_images.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/fs_host.h"
+#include "tests/unit/fs_host/fs_calls.h"
+#include "tests/unit/fs_host/fs_host.h"
 
 #define PATCHES 8
 #define CALLS 24

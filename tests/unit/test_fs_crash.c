@@ -3,7 +3,7 @@
  * A crash at any point of a workload, chosen by number, changes nothing: every reply, the tree and the disk are what they are
  * without it. FS_POINTS in the environment makes more points, FS_BLOCK tries one.
  */
-/* sources: tests/unit/fs_host.c servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/fs/ */
 /* flags: -fsanitize-coverage=trace-pc */
 #include <check.h>
 #include <stdio.h>
@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fs_host.h"
+#include "fs_host/fs_calls.h"
+#include "fs_host/fs_disk.h"
+#include "fs_host/fs_host.h"
 
 static char image[128];
 static uint8_t *blank;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of damage in the log: mended from a copy, or exactly that is lost which was damaged, and fs goes on. */
-/* sources: tests/unit/fs_host.c servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/fs/ */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <stdio.h>
@@ -10,7 +10,9 @@
 
 #include "abi/kernel.h"
 #include "abi/posix_errno.h"
-#include "fs_host.h"
+#include "fs_host/fs_calls.h"
+#include "fs_host/fs_disk.h"
+#include "fs_host/fs_host.h"
 
 #define OUTBOX_BYTES  (2u << 20)
 #define HEADERS_BYTES (2 * 1024 * 32) /* of a half: the table of headers and its copy */

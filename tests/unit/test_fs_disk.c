@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What is on the disk in the end is what other readers of ext2 expect. */
-/* sources: tests/unit/fs_host.c servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/fs/ */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "fs_host.h"
+#include "fs_host/fs_calls.h"
+#include "fs_host/fs_disk.h"
+#include "fs_host/fs_host.h"
 #include "servers/fs/ext2.h"
 #include "servers/fs/fs.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Random operations against the build machine's own file system: without crashes, and with crashes of the server. */
-/* sources: tests/unit/fs_host.c tests/unit/fs_exerciser.c servers/fs/ */
+/* sources: tests/unit/fs_host/ tests/unit/fs_exerciser/ servers/fs/ */
 /* flags: -fsanitize-coverage=trace-pc */
 #include <check.h>
 #include <stdio.h>
@@ -8,8 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fs_exerciser.h"
-#include "fs_host.h"
+#include "fs_exerciser/fs_exerciser.h"
+#include "fs_exerciser/same.h"
+#include "fs_host/fs_calls.h"
+#include "fs_host/fs_disk.h"
+#include "fs_host/fs_host.h"
 
 static char image[128];
 static char directory[128];
@@ -39,7 +42,7 @@ static void finish(bool agreed)
 {
     host_plan = (struct host_plan){0};
     if (agreed) {
-        agreed = exerciser_compare_trees();
+        agreed = same_trees();
     }
     exerciser_end();
     ck_assert(agreed);

@@ -3,7 +3,7 @@
  * Power cuts at every write to the disk: e2fsck -fp repairs (exit 0 or 1), e2fsck -fn then finds nothing, and the tree is the
  * one that was there after some operation, none before the last fsync that returned.
  */
-/* sources: tests/unit/fs_host.c servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/fs/ */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "abi/posix_errno.h"
-#include "fs_host.h"
+#include "fs_host/fs_calls.h"
+#include "fs_host/fs_disk.h"
+#include "fs_host/fs_host.h"
 
 #define STEPS   100
 #define NAMES   12

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What changes the structure is done twice and committed once; errors and damage are believed at the second time. */
-/* sources: tests/unit/fs_host.c servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/fs/ */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <stdio.h>
@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "abi/posix_errno.h"
-#include "fs_host.h"
+#include "fs_host/fs_calls.h"
+#include "fs_host/fs_disk.h"
+#include "fs_host/fs_host.h"
 #include "servers/fs/cache.h"
 #include "servers/fs/log.h"
 #include "servers/fs/mount.h"

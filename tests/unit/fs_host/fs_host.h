@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "abi/fs.h"
+#include "host_random.h"
 
 #define HOST_CLIENTS 8
 
@@ -52,16 +53,8 @@ struct host_counts {
 extern struct host_plan host_plan;
 extern struct host_counts host_counts;
 
-/* Random numbers, seeded by host_seed. */
-void host_seed(uint64_t seed);
-uint64_t host_random(void);
-uint64_t host_below(uint64_t limit);
-
 /* The clock from here on, in seconds since 1970; it goes on by itself, a little. */
 void host_set_clock(uint64_t seconds);
-
-/* Run a command of the build machine; its exit status. */
-int host_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Load an image as the disk, forget all clients, start the server fresh. */
 void host_start(const char *image);
@@ -72,13 +65,7 @@ void host_start_with(const void *image, size_t bytes);
 /* Start the server fresh again on the disk as it is now: after a power cut, or after an unmount. It may crash as planned. */
 void host_restart(void);
 
-/* Write the disk as it is now to a file. */
-void host_save(const char *image);
-
-/* The disk's bytes, for damage. */
-uint8_t *host_disk(size_t *bytes);
-
-/* Tell every n-th call; where the power was cut control goes back to this point. */
+/* Where control goes when the power is cut, and whether it was. */
 extern sigjmp_buf host_power_cut;
 extern bool host_power_is_off;
 
@@ -101,20 +88,5 @@ extern struct host_reply host_reply;
 
 int64_t host_call(uint32_t client, uint32_t operation, const uint64_t words[4], const void *message,
                   uint32_t message_bytes, void *lent, uint32_t lent_bytes, uint32_t lent_flags);
-
-/* Calls by name; paths NUL-terminated; results as the server's. */
-int64_t fs_open(uint32_t client, const char *path, uint64_t flags, uint32_t mode);
-int64_t fs_close(uint32_t client, int64_t handle);
-int64_t fs_read(uint32_t client, int64_t handle, void *to, uint32_t count);
-int64_t fs_write(uint32_t client, int64_t handle, const void *from, uint32_t count);
-int64_t fs_pread(uint32_t client, int64_t handle, void *to, uint32_t count, uint64_t offset);
-int64_t fs_pwrite(uint32_t client, int64_t handle, const void *from, uint32_t count, uint64_t offset);
-int64_t fs_seek(uint32_t client, int64_t handle, int64_t offset, uint32_t whence);
-int64_t fs_stat(uint32_t client, const char *path, bool no_follow, struct fs_stat *stat);
-int64_t fs_fstat(uint32_t client, int64_t handle, struct fs_stat *stat);
-int64_t fs_path(uint32_t client, uint32_t operation, const char *path, uint64_t word0, uint64_t word1, uint64_t word2);
-int64_t fs_paths(uint32_t client, uint32_t operation, const char *old_path, const char *new_path);
-int64_t fs_handle_call(uint32_t client, uint32_t operation, int64_t handle, uint64_t word1, uint64_t word2);
-int64_t fs_simple(uint32_t client, uint32_t operation);
 
 #endif

@@ -17,9 +17,6 @@ void exerciser_start(const char *directory);
 /* Do `steps` operations. False, with a line to stderr, at the first difference. */
 bool exerciser_run(uint64_t steps);
 
-/* Compare the whole trees. False, with a line to stderr, at a difference. */
-bool exerciser_compare_trees(void);
-
 /* Close everything, leave the chroot. */
 void exerciser_end(void);
 

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <ucontext.h>
 
 #include "abi/blk.h"
+#include "fs_disk.h"
 #include "servers/common/server.h"
 #include "servers/fs/fs.h"
 
@@ -29,9 +29,6 @@ static struct fs_ssr committed_ssr[HOST_CLIENTS];
 static bool bound[HOST_CLIENTS];
 static bool quarantined[HOST_CLIENTS];
 static struct fs_region committed_region;
-static uint8_t *disk;
-static size_t disk_bytes;
-static uint64_t random_state = 1;
 static int64_t ssr_open = -1; /* client whose SSR is in the window */
 
 static sigjmp_buf crash_point;
@@ -40,38 +37,6 @@ static uint64_t calls_to_crash;
 static uint64_t blocks_to_crash;
 static volatile uint64_t steps_to_crash; /* 0 if the processor does not single-step */
 static uint64_t clock_s = 1700000000;
-
-void host_seed(uint64_t seed)
-{
-    random_state = seed * 2654435769u + 12345;
-}
-
-uint64_t host_random(void)
-{
-    uint64_t mixed = random_state += 0x9e3779b97f4a7c15u;
-
-    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
-    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
-    return mixed ^ mixed >> 31;
-}
-
-uint64_t host_below(uint64_t limit)
-{
-    return host_random() % limit;
-}
-
-int host_run(const char *format, ...)
-{
-    char command[2048];
-    va_list arguments;
-    int status;
-
-    va_start(arguments, format);
-    vsnprintf(command, sizeof(command), format, arguments);
-    va_end(arguments);
-    status = system(command);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-}
 
 /* ---- Crashes ---- */
 
@@ -301,52 +266,23 @@ void host_restart(void)
     start_up(service_start_fresh);
 }
 
-static void set_disk(uint8_t *memory, size_t bytes)
+static void start_fresh(void)
 {
-    assert(memory != NULL);
     map_windows();
-    free(disk);
-    disk = memory;
-    disk_bytes = bytes;
     memset(&host_counts, 0, sizeof(host_counts));
     host_restart();
 }
 
 void host_start_with(const void *image, size_t bytes)
 {
-    uint8_t *memory = malloc(bytes);
-
-    set_disk(memory ? memcpy(memory, image, bytes) : NULL, bytes);
+    disk_copy(image, bytes);
+    start_fresh();
 }
 
 void host_start(const char *image)
 {
-    FILE *file = fopen(image, "rb");
-    uint8_t *memory;
-    size_t bytes;
-
-    assert(file != NULL);
-    fseek(file, 0, SEEK_END);
-    bytes = (size_t)ftell(file);
-    rewind(file);
-    memory = malloc(bytes);
-    assert(memory != NULL && fread(memory, 1, bytes, file) == bytes);
-    fclose(file);
-    set_disk(memory, bytes);
-}
-
-void host_save(const char *image)
-{
-    FILE *file = fopen(image, "wb");
-
-    assert(file != NULL && fwrite(disk, 1, disk_bytes, file) == disk_bytes);
-    fclose(file);
-}
-
-uint8_t *host_disk(size_t *bytes)
-{
-    *bytes = disk_bytes;
-    return disk;
+    disk_load(image);
+    start_fresh();
 }
 
 int64_t host_call(uint32_t client, uint32_t operation, const uint64_t words[4], const void *message,
@@ -525,39 +461,15 @@ int64_t service_quarantine(uint32_t binding)
     return PD_OK;
 }
 
-static int64_t serve_disk(uint32_t operation, uint64_t first, uint64_t count, uint8_t *memory)
+static int64_t serve_disk(uint32_t operation, const uint64_t *words, uint64_t lend_base)
 {
-    size_t bytes = count * 512;
+    int64_t result = disk_serve(operation, words[0], words[1], (uint8_t *)lend_base);
 
-    if (operation == BLK_FLUSH) {
-        host_counts.disk_flushes++;
-        return 0;
-    }
-    assert(count >= 1 && count <= BLK_SECTORS_MAXIMUM && ((uintptr_t)memory & 4095) == 0);
-    if ((first + count) * 512 > disk_bytes) {
-        return -PE_INVAL;
-    }
-    if (host_plan.disk_error_every != 0 && host_below(host_plan.disk_error_every) == 0) {
-        return -PE_IO;
-    }
-    if (operation == BLK_READ && host_plan.disk_error_reads > 0) {
-        host_plan.disk_error_reads--;
-        return -PE_IO;
-    }
-    if (operation == BLK_READ) {
-        host_counts.disk_reads++;
-        memcpy(memory, disk + first * 512, bytes);
-        return 0;
-    }
-    host_counts.disk_writes++;
-    if (host_plan.power_cut_at_write != 0 && host_counts.disk_writes >= host_plan.power_cut_at_write) {
-        memcpy(disk + first * 512, memory, host_below(count + 1) * 512); /* torn between sectors */
-        host_power_is_off = true;
+    if (host_power_is_off) {
         disarm();
         siglongjmp(host_power_cut, 1);
     }
-    memcpy(disk + first * 512, memory, bytes);
-    return 0;
+    return result;
 }
 
 struct service_result service_invoke(uint32_t slot, uint32_t operation, const uint64_t *words, uint64_t transfer,
@@ -569,134 +481,15 @@ struct service_result service_invoke(uint32_t slot, uint32_t operation, const ui
     assert(slot == SLOT_BLK);
     (void)transfer;
     if (operation == BLK_INFO) {
-        result.words[1] = disk_bytes / 512;
+        result.words[1] = disk_sectors();
     } else if (may_crash && calls_to_crash != 0 && --calls_to_crash == 0) {
         if (host_below(2) == 0) {
-            serve_disk(operation, words[0], words[1], (uint8_t *)lend_base); /* it happened, the reply did not come */
+            serve_disk(operation, words, lend_base); /* it happened, the reply did not come */
         }
         crash();
     } else {
-        result.words[0] = (uint64_t)serve_disk(operation, words[0], words[1], (uint8_t *)lend_base);
+        result.words[0] = (uint64_t)serve_disk(operation, words, lend_base);
     }
     enter_server(may_crash);
-    return result;
-}
-
-/* ---- Calls by name ---- */
-
-static int64_t call(uint32_t client, uint32_t operation, uint64_t word0, uint64_t word1, uint64_t word2,
-                    const void *message, uint32_t bytes)
-{
-    uint64_t words[4] = {word0, word1, word2, 0};
-
-    return host_call(client, operation, words, message, bytes, NULL, 0, 0);
-}
-
-int64_t fs_path(uint32_t client, uint32_t operation, const char *path, uint64_t word0, uint64_t word1, uint64_t word2)
-{
-    return call(client, operation, word0, word1, word2, path, (uint32_t)strlen(path));
-}
-
-int64_t fs_paths(uint32_t client, uint32_t operation, const char *old_path, const char *new_path)
-{
-    char message[4096];
-    size_t first = strlen(old_path) + 1;
-
-    assert(first + strlen(new_path) <= sizeof(message));
-    memcpy(message, old_path, first);
-    memcpy(message + first, new_path, strlen(new_path));
-    return call(client, operation, 0, 0, 0, message, (uint32_t)(first + strlen(new_path)));
-}
-
-int64_t fs_handle_call(uint32_t client, uint32_t operation, int64_t handle, uint64_t word1, uint64_t word2)
-{
-    return call(client, operation, (uint64_t)handle, word1, word2, NULL, 0);
-}
-
-int64_t fs_simple(uint32_t client, uint32_t operation)
-{
-    return call(client, operation, 0, 0, 0, NULL, 0);
-}
-
-int64_t fs_open(uint32_t client, const char *path, uint64_t flags, uint32_t mode)
-{
-    return fs_path(client, FS_OPEN, path, flags, mode, 0);
-}
-
-int64_t fs_close(uint32_t client, int64_t handle)
-{
-    return fs_handle_call(client, FS_CLOSE, handle, 0, 0);
-}
-
-/* Short transfers go through the message page, the others are lent. */
-static int64_t read_call(uint32_t client, uint32_t operation, int64_t handle, void *to, uint32_t count,
-                         uint64_t offset)
-{
-    uint64_t words[4] = {(uint64_t)handle, count, offset, 0};
-    int64_t result;
-
-    if (count > 4096 || count % 3 == 0) {
-        return host_call(client, operation, words, NULL, 0, to, count, count > 0 ? REQUEST_LENT_OUT : 0);
-    }
-    result = host_call(client, operation, words, NULL, 0, NULL, 0, 0);
-    if (result > 0) {
-        memcpy(to, host_reply.message, (size_t)result);
-    }
-    return result;
-}
-
-static int64_t write_call(uint32_t client, uint32_t operation, int64_t handle, const void *from, uint32_t count,
-                          uint64_t offset)
-{
-    uint64_t words[4] = {(uint64_t)handle, count, offset, 0};
-
-    if (count > 4096 || count % 3 == 0) {
-        return host_call(client, operation, words, NULL, 0, (void *)from, count, count > 0 ? REQUEST_LENT_IN : 0);
-    }
-    return host_call(client, operation, words, from, count, NULL, 0, 0);
-}
-
-int64_t fs_read(uint32_t client, int64_t handle, void *to, uint32_t count)
-{
-    return read_call(client, FS_READ, handle, to, count, 0);
-}
-
-int64_t fs_write(uint32_t client, int64_t handle, const void *from, uint32_t count)
-{
-    return write_call(client, FS_WRITE, handle, from, count, 0);
-}
-
-int64_t fs_pread(uint32_t client, int64_t handle, void *to, uint32_t count, uint64_t offset)
-{
-    return read_call(client, FS_PREAD, handle, to, count, offset);
-}
-
-int64_t fs_pwrite(uint32_t client, int64_t handle, const void *from, uint32_t count, uint64_t offset)
-{
-    return write_call(client, FS_PWRITE, handle, from, count, offset);
-}
-
-int64_t fs_seek(uint32_t client, int64_t handle, int64_t offset, uint32_t whence)
-{
-    return fs_handle_call(client, FS_SEEK, handle, (uint64_t)offset, whence);
-}
-
-int64_t fs_stat(uint32_t client, const char *path, bool no_follow, struct fs_stat *stat)
-{
-    int64_t result = fs_path(client, FS_STAT, path, no_follow, 0, 0);
-
-    if (result == 0) {
-        memcpy(stat, host_reply.message, sizeof(*stat));
-    }
-    return result;
-}
-
-int64_t fs_fstat(uint32_t client, int64_t handle, struct fs_stat *stat)
-{
-    int64_t result = fs_handle_call(client, FS_FSTAT, handle, 0, 0);
-
-    if (result == 0) {
-        memcpy(stat, host_reply.message, sizeof(*stat));
-    }
     return result;
 }
