@@ -84,7 +84,8 @@ class Judges:
         return self._golden[service].clients
 
     def __call__(self, fault: Fault, experiment: Experiment) -> Finding:
-        """Judges one experiment; refuses a control run that is not the golden run. Its disk is not needed any more."""
+        """Judges one experiment; refuses one that is not what was planned: a control run that is not the golden run, a
+        second fault that had a place and was not put in. Its disk is not needed any more."""
         golden = self._golden[fault.service]
         finding = judge_experiment(fault, experiment, golden, self._judge)
         image = self._images / f"{experiment.disk_hash}.img"
@@ -94,6 +95,10 @@ class Judges:
         if fault.model == "control" and (finding.judgement.outcome is not Outcome.NOT_ACTIVATED
                                          or experiment.ended_at_ns != golden.experiment.ended_at_ns):
             raise EngineError(f"the control experiment at {fault.time_ns} ns differs from the golden run",
+                              "runs are not repeatable with this QEMU: use another build, and say which one failed")
+        if experiment.second_points and not experiment.second_at_ns:
+            raise EngineError(f"the second fault of {fault.model} in {fault.service}, at {fault.time_ns} ns, had "
+                              f"{experiment.second_points} places and was not put in",
                               "runs are not repeatable with this QEMU: use another build, and say which one failed")
         return finding
 

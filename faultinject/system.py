@@ -104,13 +104,10 @@ class System:
         """The system of this repository: services and their bases come from its manifest. The kernel image is
         build/perdure.elf, or the one that PERDURE_KERNEL names (of another [system] of the manifest)."""
         kernel = kernel or Path(os.environ.get("PERDURE_KERNEL", BUILD / "perdure.elf"))
-        services = []
-        bases: set[int] = set()
-        for name, entry in sorted(read_manifest().items(), key=lambda item: item[1]["number"]):
-            if entry["kind"] != "root" and entry["base"] not in bases:
-                bases.add(entry["base"])
-                services.append(Service(name, entry["base"], entry["base"] + SERVICE_BYTES,
-                                        reply_address(BUILD / "servers" / f"{entry['image']}.elf")))
+        services = [Service(name, entry["base"], entry["base"] + SERVICE_BYTES,
+                            reply_address(BUILD / "servers" / f"{entry['image']}.elf"))
+                    for name, entry in sorted(read_manifest().items(), key=lambda item: item[1]["number"])
+                    if entry["kind"] != "root"]
         return cls.load(kernel, tuple(services))
 
     @property

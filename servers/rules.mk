@@ -6,3 +6,6 @@ SERVER_NAMES := $(filter-out common,$(patsubst servers/%/main.c,%,$(sort $(wildc
 
 $(foreach name,$(SERVER_NAMES),$(eval $(call service-image,$(name),\
 	$(SERVER_COMMON_SOURCES) $(wildcard servers/$(name)/*.c servers/$(name)/*.S))))
+
+# Echo without server state regions: the same objects at another base.
+$(eval $(call service-image,echo0,$(SERVER_COMMON_SOURCES) $(wildcard servers/echo/*.c)))

@@ -77,9 +77,9 @@ def _check_numbers(source: Source, services: list[Service], limits: dict[str, in
             raise AbiError(where, f"16 MiB from {service.base:#x} overlap the windows of every service, or page 0",
                            f"use a base in {SERVICE_SPAN_BYTES:#x}..{limits['WINDOW_SSR'] - SERVICE_SPAN_BYTES:#x}")
         other = bases.setdefault(service.base, service)
-        if other.image != service.image:
-            raise AbiError(where, f"{service.name} and {other.name} are different images at {service.base:#x}",
-                           "give each image 16 MiB of its own, so that a code address names its service")
+        if other is not service:
+            raise AbiError(where, f"{service.name} has the base {service.base:#x}, and so has {other.name}",
+                           "give each service 16 MiB of its own, so that a code address names it")
         if len(service.name) > 15:
             raise AbiError(where, f"the name {service.name} is too long", "use at most 15 characters")
         if not 0 <= service.priority <= limits["PRIORITY_MAXIMUM"]:

@@ -137,10 +137,12 @@ def test_two_services_with_one_number_are_refused_at_the_second(source: Path) ->
     assert f"manifest.toml:{line}" in refusal(source)
 
 
-def test_two_images_at_one_base_are_refused(source: Path) -> None:
-    line = replace(source / "manifest.toml", "base = 0x06000000", "base = 0x05000000", after="[service.rng]")
+@pytest.mark.parametrize(("service", "other", "base"), [("rng", "fs", "0x05000000"), ("echo0", "echo", "0x07000000")])
+def test_two_services_at_one_base_are_refused(service: str, other: str, base: str, source: Path) -> None:
+    own = {"rng": "0x06000000", "echo0": "0x0b000000"}[service]
+    line = replace(source / "manifest.toml", f"base = {own}", f"base = {base}", after=f"[service.{service}]")
     message = refusal(source)
-    assert f"manifest.toml:{line}" in message and "different images" in message
+    assert f"manifest.toml:{line}" in message and f"{service} has the base" in message and f"and so has {other}" in message
 
 
 def test_a_size_that_is_not_the_layouts_is_refused(source: Path) -> None:

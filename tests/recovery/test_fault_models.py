@@ -20,7 +20,7 @@ from faultinject.errors import MachineError
 from faultinject.finding import Finding, Judges
 from faultinject.golden import Golden, Workbench, run_golden
 from faultinject.machine import Qemu
-from faultinject.models import MODELS, Change
+from faultinject.models import MODELS, Change, parse_models
 from faultinject.plan import Environment, Execution, Fault, make_space
 from faultinject.records import Activation, Begin, Stage
 from faultinject.system import System
@@ -191,6 +191,19 @@ def test_a_second_fault_strikes_the_recovery_from_the_first(world: World, model:
     assert len({finding.experiment.second_rip for finding in findings}) > 3
     again = engine.run_alone(world.bench, world.golden, findings[0].fault)
     assert again == findings[0].experiment
+
+
+def test_every_second_fault_is_put_in_whichever_service_is_killed(world: World) -> None:
+    """Among them two services that are made of the same objects: an address says which."""
+    assert {"echo", "echo0"} <= set(world.executions)
+    faults = [fault for service in world.executions for model in parse_models("second")
+              for fault in (one.fault for one in make_space({service: world.executions[service]}, [model], 2, HERE).draws(0, 1))]
+    for finding in world.run([replace(fault, index=number) for number, fault in enumerate(faults)]):
+        experiment, killed = finding.experiment, world.system.service(finding.fault.service)
+        struck = world.system.service("monitor") if finding.fault.model.startswith("monitor") else killed
+        assert killed.low <= experiment.rip < killed.high
+        assert experiment.second_points > 0 and struck.low <= experiment.second_rip < struck.high, finding.fault
+        assert System.numbers()[finding.fault.service] in {r.service for r in experiment.recoveries}, finding.fault
 
 
 def test_a_place_in_the_recovery_is_counted_in_instructions(world: World) -> None:
