@@ -19,6 +19,7 @@
 #ifndef SERVERS_COMMON_SERVER_H
 #define SERVERS_COMMON_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -159,6 +160,12 @@ int64_t service_close_ssr(void);
 
 /* Give up the SSR of `binding`: its client gets PD_LOST from now on. For what recovery finds to be wrong. */
 int64_t service_quarantine(uint32_t binding);
+
+/*
+ * For recovery: `recover` is called for the SSR of each binding, open at WINDOW_SSR, takes from it what it needs and says
+ * whether it is valid. What is not is quarantined; what was is passed over.
+ */
+void service_recover_each(bool (*recover)(const struct service_binding *binding));
 
 /*
  * Answer the deferred request of `binding` with three words; the client gets it when this transaction

@@ -8,24 +8,13 @@
 
 #include "state.h"
 
+static bool recover(const struct service_binding *binding)
+{
+    (void)binding;
+    return stream_is_valid(server_ssr());
+}
+
 void service_start_recovered(void)
 {
-    struct service_binding binding;
-
-    for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK; index++) {
-        int64_t status = binding.flags & BINDING_QUARANTINED ? PD_LOST : service_open_ssr(binding.binding);
-        bool valid;
-
-        if (status == PD_LOST) {
-            continue;
-        }
-        if (status != PD_OK) {
-            server_panic(SERVER_PANIC_RECOVERY);
-        }
-        valid = stream_is_valid(server_ssr());
-        service_close_ssr();
-        if (!valid) {
-            service_quarantine(binding.binding);
-        }
-    }
+    service_recover_each(recover);
 }

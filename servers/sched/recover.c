@@ -10,40 +10,27 @@
 #include "contexts.h"
 #include "state.h"
 
-static void load(uint32_t binding, const struct sched_ssr *ssr)
+static bool recover(const struct service_binding *binding)
 {
+    const struct sched_ssr *ssr = server_ssr();
+
+    if (!entries_are_valid(ssr)) {
+        return false;
+    }
     for (uint32_t index = 0; index < SCHED_ENTRIES; index++) {
-        if (entry_is_used(&ssr->entries[index]) && !table_put(&sched_table, binding, index, &ssr->entries[index])) {
+        if (entry_is_used(&ssr->entries[index]) &&
+            !table_put(&sched_table, binding->binding, index, &ssr->entries[index])) {
             server_panic(SERVER_PANIC_RECOVERY); /* there was room for all of them */
         }
     }
+    return true;
 }
 
 void service_start_recovered(void)
 {
-    struct service_binding binding;
-
     if (!region_is_valid(sched_region())) {
         server_panic(SERVER_PANIC_REGION);
     }
-    for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK; index++) {
-        int64_t status = binding.flags & BINDING_QUARANTINED ? PD_LOST : service_open_ssr(binding.binding);
-        bool valid;
-
-        if (status == PD_LOST) {
-            continue;
-        }
-        if (status != PD_OK) {
-            server_panic(SERVER_PANIC_RECOVERY);
-        }
-        valid = entries_are_valid(server_ssr());
-        if (valid) {
-            load(binding.binding, server_ssr());
-        }
-        service_close_ssr();
-        if (!valid) {
-            service_quarantine(binding.binding);
-        }
-    }
+    service_recover_each(recover);
     contexts_touch();
 }

@@ -9,28 +9,18 @@
 #include "state.h"
 #include "waiters.h"
 
+static bool recover(const struct service_binding *binding)
+{
+    bool valid = alarms_are_valid(server_ssr());
+
+    if (valid && binding->flags & BINDING_DEFERRED && !wait_recover(binding->binding)) {
+        server_panic(SERVER_PANIC_RECOVERY);
+    }
+    return valid;
+}
+
 void service_start_recovered(void)
 {
-    struct service_binding binding;
-
-    for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK; index++) {
-        int64_t status = binding.flags & BINDING_QUARANTINED ? PD_LOST : service_open_ssr(binding.binding);
-        bool valid;
-
-        if (status == PD_LOST) {
-            continue;
-        }
-        if (status != PD_OK) {
-            server_panic(SERVER_PANIC_RECOVERY);
-        }
-        valid = alarms_are_valid(server_ssr());
-        if (valid && binding.flags & BINDING_DEFERRED && !wait_recover(binding.binding)) {
-            server_panic(SERVER_PANIC_RECOVERY);
-        }
-        service_close_ssr();
-        if (!valid) {
-            service_quarantine(binding.binding);
-        }
-    }
+    service_recover_each(recover);
     wait_arm();
 }
