@@ -22,13 +22,6 @@ static const char *client_calls(struct task *client, uint64_t argument)
     return NULL;
 }
 
-#define TRY(call)                   \
-    do {                            \
-        const char *why_ = (call);  \
-        if (why_)                   \
-            return why_;            \
-    } while (0)
-
 /* After a client has gone: its last transaction was shown, and the service works. */
 static const char *goes_on(uint64_t unbinds)
 {
@@ -143,16 +136,24 @@ static const char *nest(struct guest_service *inner)
     return NULL;
 }
 
+/* `client` calls the outer service, that calls the inner one, and that waits until it is released. */
+static const char *client_waits_for_inner(struct task *client, struct guest_service *inner)
+{
+    uint64_t serving;
+
+    TRY(nest(inner));
+    serving = board()->serving;
+    TRY(client_calls(client, GUEST_CALL(1, 64, GUEST_NESTED, 2, GUEST_CALL_OUT, GUEST_FILL_LATE)));
+    EXPECT_TRUE(wait_for(&board()->serving, serving + 2));
+    return NULL;
+}
+
 static const char *client_killed_while_its_service_calls_another(void)
 {
     struct guest_service inner;
     struct task client;
-    uint64_t serving;
 
-    TRY(nest(&inner));
-    serving = board()->serving;
-    TRY(client_calls(&client, GUEST_CALL(1, 64, GUEST_NESTED, 2, GUEST_CALL_OUT, GUEST_FILL_LATE)));
-    EXPECT_TRUE(wait_for(&board()->serving, serving + 2));
+    TRY(client_waits_for_inner(&client, &inner));
     task_end(&client);
     sleep_ms(20); /* its time, its threads, its names are gone; its pages not yet */
     EXPECT(board()->unbinds, 0);
@@ -169,12 +170,8 @@ static const char *service_killed_while_it_calls_another(void)
 {
     struct guest_service inner;
     struct task client;
-    uint64_t serving;
 
-    TRY(nest(&inner));
-    serving = board()->serving;
-    TRY(client_calls(&client, GUEST_CALL(1, 64, GUEST_NESTED, 2, GUEST_CALL_OUT, GUEST_FILL_LATE)));
-    EXPECT_TRUE(wait_for(&board()->serving, serving + 2));
+    TRY(client_waits_for_inner(&client, &inner));
     EXPECT(pd_invoke_4(service.service, SERVICE_CRASH, 0, 0, 0, 0), PD_OK);
     EXPECT(service_bring_back(&service), PD_OK);
     sleep_ms(20);
@@ -197,12 +194,8 @@ static const char *both_gone_while_one_calls_the_other(void)
 {
     struct guest_service inner;
     struct task client;
-    uint64_t serving;
 
-    TRY(nest(&inner));
-    serving = board()->serving;
-    TRY(client_calls(&client, GUEST_CALL(1, 64, GUEST_NESTED, 2, GUEST_CALL_OUT, GUEST_FILL_LATE)));
-    EXPECT_TRUE(wait_for(&board()->serving, serving + 2));
+    TRY(client_waits_for_inner(&client, &inner));
     EXPECT(pd_invoke_4(service.service, SERVICE_CRASH, 0, 0, 0, 0), PD_OK);
     EXPECT(pd_invoke_4(service.service, SERVICE_GIVE_UP, 0, 0, 0, 0), PD_OK);
     EXPECT_TRUE(wait_for(&board()->arrived[1], 2));

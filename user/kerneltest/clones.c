@@ -29,13 +29,6 @@ static const char *stop(void)
     return NULL;
 }
 
-#define TRY(call)                  \
-    do {                           \
-        const char *why_ = (call); \
-        if (why_)                  \
-            return why_;           \
-    } while (0)
-
 /* A domain with a copy of ours at AT, and somebody in it who looks. */
 static const char *fork_off(struct task *child)
 {

@@ -37,11 +37,4 @@ int64_t sender(struct task *task, uint64_t number, uint32_t operation, uint32_t 
 /* badge << 16 | type << 8 | rights of what is in `slot`, or the status. */
 int64_t kind_of(uint32_t slot);
 
-#define TRY(call)                  \
-    do {                           \
-        const char *why_ = (call); \
-        if (why_)                  \
-            return why_;           \
-    } while (0)
-
 #endif

@@ -71,6 +71,14 @@ const char *failure(int line, const char *what, int64_t actual, int64_t expected
 
 #define EXPECT_TRUE(condition) EXPECT(!!(condition), 1)
 
+/* What is wrong there is wrong here. */
+#define TRY(call)                  \
+    do {                           \
+        const char *why_ = (call); \
+        if (why_)                  \
+            return why_;           \
+    } while (0)
+
 /* Pages of this program's quota that are in use, when nothing is being given back any more. */
 uint64_t pages_in_use(void);
 uint64_t threads_alive(void);

@@ -14,13 +14,6 @@ static volatile uint64_t *page(uint64_t index)
     return (volatile uint64_t *)(AT + index * PAGE_BYTES);
 }
 
-#define TRY(call)                  \
-    do {                           \
-        const char *why_ = (call); \
-        if (why_)                  \
-            return why_;           \
-    } while (0)
-
 /* A memory of ours whose pages the service makes by `operation`, which gets `word`. */
 static const char *start(uint32_t operation, uint64_t word)
 {

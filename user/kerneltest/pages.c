@@ -166,20 +166,30 @@ static const char *bad_mappings_are_refused(void)
     return NULL;
 }
 
+/* Runs `entry` in a domain of its own until that has ended: its status. `ended` is for the notification. */
+static const char *run_to_its_end(struct task *task, void (*entry)(uint64_t), uint32_t ended,
+                                  struct pd_domain_status *status)
+{
+    uint64_t bits;
+
+    EXPECT(pd_create_notification(SLOT_SELF_DOMAIN, ended), PD_OK);
+    EXPECT(task_domain(task, 256), PD_OK);
+    EXPECT(pd_set_exit_notification(task->domain, ended, 4), PD_OK);
+    EXPECT(pd_set_exit_notification(task->domain, ended, 4), PD_BUSY);
+    EXPECT(task_run(task, entry, 0, LOW_PRIORITY), PD_OK);
+    EXPECT(pd_wait(ended, 4, pd_now_ns() + 500 * MILLISECOND_NS, &bits), PD_OK);
+    EXPECT(pd_domain_status(task->domain, status), PD_OK);
+    return NULL;
+}
+
 /* Runs `entry` in a domain of its own, which must fault. */
 static const char *must_fault(void (*entry)(uint64_t), uint64_t address)
 {
     struct pd_domain_status status;
     struct task task;
-    uint64_t bits;
     uint32_t ended = pd_slot_take();
 
-    EXPECT(pd_create_notification(SLOT_SELF_DOMAIN, ended), PD_OK);
-    EXPECT(task_domain(&task, 256), PD_OK);
-    EXPECT(pd_set_exit_notification(task.domain, ended, 4), PD_OK);
-    EXPECT(task_run(&task, entry, 0, LOW_PRIORITY), PD_OK);
-    EXPECT(pd_wait(ended, 4, pd_now_ns() + 500 * MILLISECOND_NS, &bits), PD_OK);
-    EXPECT(pd_domain_status(task.domain, &status), PD_OK);
+    TRY(run_to_its_end(&task, entry, ended, &status));
     EXPECT(status.state, DOMAIN_FAULTED);
     EXPECT(status.detail, 14);
     EXPECT(status.fault_address, address);
@@ -205,13 +215,7 @@ static const char *a_domain_ends_with_its_status(void)
     uint64_t bits;
     uint32_t ended = pd_slot_take();
 
-    EXPECT(pd_create_notification(SLOT_SELF_DOMAIN, ended), PD_OK);
-    EXPECT(task_domain(&task, 256), PD_OK);
-    EXPECT(pd_set_exit_notification(task.domain, ended, 4), PD_OK);
-    EXPECT(pd_set_exit_notification(task.domain, ended, 4), PD_BUSY);
-    EXPECT(task_run(&task, guest_exit, 0, LOW_PRIORITY), PD_OK);
-    EXPECT(pd_wait(ended, 4, pd_now_ns() + 500 * MILLISECOND_NS, &bits), PD_OK);
-    EXPECT(pd_domain_status(task.domain, &status), PD_OK);
+    TRY(run_to_its_end(&task, guest_exit, ended, &status));
     EXPECT(status.state, DOMAIN_EXITED);
     EXPECT(status.detail, 7);
     EXPECT(pd_set_exit_notification(task.domain, ended, 8), PD_OK); /* of one that has ended: at once */
