@@ -8,24 +8,27 @@ still, so nothing that gdb does can move the place. The machine ends with the de
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from faultinject.errors import MachineError, SetupError, UsageError
+from faultinject.errors import MachineError, SetupError
 from faultinject.events import Events
 from faultinject.golden import Workbench
 from faultinject.layout import layout_options
 from faultinject.machine import Machine, Qemu, stop
 from faultinject.models import MODELS
+from faultinject.models.second import FIRST, SecondFault
 from faultinject.plan import Fault
-from faultinject.replay import open_workbench, read
+from faultinject.replay import Recorded, open_workbench, read
 from faultinject.symbols import KEPT_SOURCE, service_files
 from faultinject.system import ROOT, System
 
@@ -44,62 +47,86 @@ def find_gdb() -> list[str]:
     return words
 
 
-def refuse_second(fault: Fault) -> None:
-    """A second fault is put in by the machine's own count of the recovery's instructions, which a debugger's stops disturb."""
-    if "+" in fault.change.kind:
-        raise UsageError(f"{fault.model} strikes the recovery from a first fault, and cannot be put in under the debugger",
-                         "--trace tells the experiment without it")
+@dataclass(frozen=True)
+class Point:
+    """Where the machine is stopped: what is put in on the way there, and the fault that is due there."""
+
+    before: tuple[Fault, ...]
+    due: Fault
+    rip: int
+    words: str
+
+    @classmethod
+    def of(cls, recorded: Recorded) -> Point:
+        """Of an experiment; of one with two faults the second, if it was put in."""
+        fault, row, model = recorded.fault, recorded.row, MODELS[recorded.fault.model]
+        words = (f"{fault.service}, instruction {fault.instruction:,}, {fault.time_ns:,} ns. {fault.model}: "
+                 f"{model.describe(fault.change)}.")
+        if not isinstance(model, SecondFault):
+            return cls((), fault, int(row["rip"], 16), words)
+        first = replace(fault, change=FIRST)
+        if not row["second_at_ns"]:
+            return cls((), first, int(row["rip"], 16), words)
+        second = replace(fault, time_ns=row["second_at_ns"], change=model.alone(fault.change))
+        return cls((first,), second, int(row["second_rip"], 16), f"{words} The second fault is due, at {second.time_ns:,} ns.")
+
+    @property
+    def plan(self) -> str:
+        """As the plugin reads it."""
+        return "".join(fault.line(number) for number, fault in enumerate((*self.before, self.due)))
 
 
-def script(system: System, socket: Path, fault: Fault) -> str:
+def script(system: System, socket: Path, point: Point) -> str:
     """What gdb does before its prompt."""
     source = system.kernel.parent / KEPT_SOURCE
-    described = MODELS[fault.model].describe(fault.change)
     return "\n".join(["set confirm off", "set pagination off", "set architecture i386:x86-64",
                       f"directory {source if source.is_dir() else ROOT}",
                       f"file {system.kernel}",
                       *(f"add-symbol-file {path}" for path in service_files(system)),
                       f"target remote {socket}", STEP_FLAGS, "set pagination on",
-                      f"echo \\n{fault.service}, instruction {fault.instruction:,}, {fault.time_ns:,} ns. "
-                      f"{fault.model}: {described}.\\n",
+                      f"echo \\n{point.words}\\n",
                       "echo The next step or continue puts the fault in. Useful: break service_fail, watch, info registers."
                       "\\n\\n",
                       "frame", "x/3i $pc"]) + "\n"
 
 
-def _machine(workbench: Workbench, fault: Fault, socket: Path) -> tuple[Machine, Path]:
+def _machine(workbench: Workbench, point: Point, socket: Path) -> tuple[Machine, Path]:
     plan, events = workbench.directory / "debug.plan", workbench.directory / "debug.events"
-    plan.write_text(fault.line(0))
+    plan.write_text(point.plan)
     machine = workbench.machine("debug", ["mode=debug", f"plan={plan}", f"events={events}",
-                                          *layout_options(workbench.system.kernel, [fault.change.kind])])
+                                          *layout_options(workbench.system.kernel, [point.due.change.kind])])
     machine.more = ["-chardev", f"socket,id=gdb,path={socket},server=on,wait=off", "-gdb", "chardev:gdb"]
     return machine, events
 
 
-def _await_stop(process: subprocess.Popen[bytes], events: Path) -> None:
+def _await_stop(process: subprocess.Popen[bytes], events: Path, rip: int) -> None:
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while not (events.exists() and events.read_text().startswith("stopped ")):
+    while not (events.exists() and re.match("stopped .*\n", events.read_text())):
         if process.poll() is not None or time.monotonic() > deadline:
             complaint = process.stderr.read().decode(errors="replace") if process.poll() is not None else "time-out"
             raise MachineError(f"the machine did not come to the fault\n{complaint}".strip(),
                                "replay it without --gdb: it says whether this run is repeatable here")
         time.sleep(POLL_S)
+    stopped = int(events.read_text().split()[1], 16)
+    if stopped != rip:
+        raise MachineError(f"the machine stopped at {stopped:#x} where the campaign's was at {rip:#x}",
+                           "replay it without --gdb: it says whether this run is repeatable here")
 
 
 def debug(database: Path, which: str, qemu: Qemu, plugin: Path | None = None) -> int:
     """Runs experiment `which` to its fault and gdb on it; gdb's exit status."""
     command = find_gdb()
     recorded = read(database, which)
-    refuse_second(recorded.fault)
+    point = Point.of(recorded)
     with tempfile.TemporaryDirectory(prefix="perdure-gdb-") as name:
         directory = Path(name)
         workbench = open_workbench(database, recorded, qemu, directory, plugin)
         socket, commands = directory / "gdb", directory / "commands"
-        machine, events = _machine(workbench, recorded.fault, socket)
-        commands.write_text(script(workbench.system, socket, recorded.fault))
+        machine, events = _machine(workbench, point, socket)
+        commands.write_text(script(workbench.system, socket, point))
         process = machine.start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
-            _await_stop(process, events)
+            _await_stop(process, events, point.rip)
             status = _run_gdb([command[0], "-q", "-nx", "-x", str(commands), *command[1:]])
             verdict = Events.read(events).verdict
             if verdict:

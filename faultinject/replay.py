@@ -29,7 +29,7 @@ COMPARED = ("outcome", "reason", "activated", "manifested", "caught", "activatio
             "watched_instructions", "rip", "stage", "served", "serving_binding", "address", "before_value",
             "after_value", "end", "code", "detail", "ended_at_ns", "recoveries", "disk_hash", "log_tail",
             "console_tail", "error_tail", "activated_at_ns", "detected_at_ns", "detection_latency_ns", "calls_undetected",
-            "affected_others", "affected")
+            "affected_others", "affected", "second_at_ns", "second_rip", "second_points")
 #: Those that only a run can say: empty where the campaign knew the result without one.
 RUN_ONLY = ("before_value", "after_value", "log_tail", "console_tail", "error_tail", "calls_undetected")
 

@@ -47,9 +47,7 @@ class Picture:
         self._steps = shorten(story.steps)
         self._bottom = TOP + ROW * len(self._steps) + 14
         self._previous_ns: int | None = None
-        stages = self._stages()
-        self._drawing = Drawing(WIDTH, self._bottom + (110 if stages else 44))
-        self._scale = stages
+        self._drawing = Drawing(WIDTH, self._bottom + (110 if story.stages else 44))
 
     def draw(self) -> str:
         """The whole picture as SVG."""
@@ -76,13 +74,15 @@ class Picture:
             end = replied[-1] if replied else len(self._steps) - 1
             top = TOP + ROW / 2
             self._drawing.rectangle(LANES[Who.CLIENT] - 5, top, 10, ROW * end, WAITING)
-        self._incarnations()
+        self._life(Who.SERVICE, self._story.service)
+        if any(step.who is Who.MONITOR and step.incarnation == 0 for step in self._steps):
+            self._life(Who.MONITOR, "monitor")
 
-    def _incarnations(self) -> None:
-        """The service's life: a bar while an incarnation lives, dashes while none does."""
-        x, begun, living = LANES[Who.SERVICE], TOP - 20.0, True
+    def _life(self, lane: Who, service: str) -> None:
+        """Of a service: a bar while an incarnation lives, dashes while none does."""
+        x, begun, living = LANES[lane], TOP - 20.0, True
         for number, step in enumerate(self._steps):
-            if step.service not in ("", self._story.service) or step.incarnation is None:
+            if step.service not in ("", service) or step.incarnation is None:
                 continue
             y = TOP + ROW * number + ROW / 2
             if living and step.incarnation == 0:
@@ -113,30 +113,13 @@ class Picture:
             self._drawing.dot(x, y, 4.5, colour)
         if step.incarnation == 0:
             self._drawing.cross(x, y, 7, CRASH)
-        if step.incarnation and step.stage:
-            self._drawing.text(LANES[Who.SERVICE] - 9, y + 15, f"no. {step.incarnation}", 10.5, SOFT, "end")
+        if step.incarnation and step.to:
+            self._drawing.text(LANES[step.to] - 9, y + 15, f"no. {step.incarnation}", 10.5, SOFT, "end")
         self._drawing.text(WORDS, y - 1, step.title, 12.5, colour, weight="bold")
         self._drawing.text(WORDS, y + 14, step.detail[:104], 11, SOFT)
 
-    def _stages(self) -> list[tuple[str, int]]:
-        """Names and lengths of the stages of the last recovery that answered its call."""
-        found: list[tuple[str, int]] = []
-        begun: int | None = None
-        current: list[tuple[str, int]] = []
-        for step in self._story.steps:
-            if step.time_ns is None or not step.stage:
-                continue
-            if step.stage == "detect":
-                current = []
-            elif begun is not None:
-                current.append((step.stage, step.time_ns - begun))
-            begun = step.time_ns
-            if step.stage == STEP_FIELDS[-1][1]:
-                found = current
-        return found
-
     def _to_scale(self) -> None:
-        total = sum(length for _, length in self._scale)
+        total = sum(length for _, length in self._story.stages)
         if not total:
             return
         top, left, width = self._bottom + 48, 24.0, WIDTH - 48
@@ -144,7 +127,7 @@ class Picture:
                            weight="bold")
         label = left
         x = left
-        for name, length in self._scale:
+        for name, length in self._story.stages:
             colour = STAGE_COLOURS[name]
             self._drawing.rectangle(x, top, width * length / total, 18, colour)
             x += width * length / total

@@ -19,6 +19,13 @@ PLACE_SHIFT = 32
 #: Where: the word before the model's name, that before its kind for the plugin, and for people.
 _RECOVERING = ("recovering", "recovering+", "in its recovery")
 _MONITOR = ("monitor", "monitor+", "in the monitor that brings it back")
+#: The first fault: as faultinject/plugin/second.c does it.
+FIRST = Change("kill", 0x500000000000, 0)
+
+
+def struck_service(service: str, change: Change) -> str:
+    """The service that a change strikes in an experiment on `service`; of two faults, the second."""
+    return "monitor" if change.kind.startswith(_MONITOR[1]) else service
 
 
 class SecondFault(Model):
@@ -37,10 +44,17 @@ class SecondFault(Model):
         change = self._second.draw(source, target)
         return Change(self._prefix + change.kind, change.a, change.b | any_place(source) << PLACE_SHIFT)
 
+    def alone(self, change: Change) -> Change:
+        """The second fault as one that is put in by itself."""
+        return Change(change.kind.removeprefix(self._prefix), change.a, change.b & (1 << PLACE_SHIFT) - 1)
+
     def describe(self, change: Change) -> str:
-        second = Change(change.kind.removeprefix(self._prefix), change.a, change.b & (1 << PLACE_SHIFT) - 1)
         place = (change.b >> PLACE_SHIFT) * 100 / (1 << 31)
-        return f"killed; {self._where}, at {place:.2f} %: {self._second.describe(second)}"
+        return f"killed; {self._where}, at {place:.2f} %: {self.describe_second(change)}"
+
+    def describe_second(self, change: Change) -> str:
+        """The second fault alone."""
+        return self._second.describe(self.alone(change))
 
 
 MODELS = tuple(SecondFault(where, model) for where in (_RECOVERING, _MONITOR)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Mode "debug": the first experiment of the plan, for a debugger. The machine goes along the golden path,
- * stops where the fault is due, and says so with the line "stopped" in the report of events. The fault is put
- * in as the first thing when the machine goes on, by a step or otherwise, so the debugger sees the state that
- * the fault finds.
+ * Mode "debug": the last fault of the plan, for a debugger. Those before it are put in on the way, without a stop. The
+ * machine stops where the last is due, and says so with the line "stopped" in the report of events. It is put in as
+ * the first thing when the machine goes on, by a step or otherwise, so the debugger sees the state that the fault finds.
  *
  * Rule: QEMU's main loop and its gdb stub stay alive, therefore nothing here ends the process; the guest
  * does.
@@ -23,6 +22,7 @@ static uint64_t point_timer[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
 static uint64_t guard_timer[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
 static enum { ON_GOLDEN_PATH, STOPPED, FAULTY } progress;
 static struct experiment_record debugged;
+static unsigned position; /* in the plan */
 
 bool debug_configure(const char *events_path)
 {
@@ -39,10 +39,21 @@ static void guard_due(void *argument)
     qemu.timer_mod_ns(guard_timer, machine_time() + (progress == FAULTY ? GUARD_NS : 1));
 }
 
+static void fault_put_in(void)
+{
+    debugged.rip = machine_register(REGISTER_RIP);
+    inject(plan_experiment(position), &debugged);
+}
+
 static void point_work(struct CPUState *cpu, void *argument)
 {
     (void)cpu;
     (void)argument;
+    if (position + 1 < plan_count()) {
+        fault_put_in();
+        qemu.timer_mod_ns(point_timer, plan_experiment(++position)->time_ns);
+        return;
+    }
     progress = STOPPED;
     guard_due(NULL);
     qemu.vm_stop(RUN_STATE_DEBUG_STOP);
@@ -60,8 +71,7 @@ static void fault_work(struct CPUState *cpu, void *argument)
 {
     (void)cpu;
     (void)argument;
-    debugged.rip = machine_register(REGISTER_RIP);
-    inject(plan_experiment(0), &debugged);
+    fault_put_in();
 }
 
 /* Queued work is done before the processor executes anything. */
@@ -79,7 +89,7 @@ static void debug_begin(void)
 {
     qemu.timer_init_full(point_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, point_due, NULL);
     qemu.timer_init_full(guard_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, guard_due, NULL);
-    qemu.timer_mod_ns(point_timer, plan_experiment(0)->time_ns);
+    qemu.timer_mod_ns(point_timer, plan_experiment(position)->time_ns);
     qemu.qemu_add_vm_change_state_handler(state_changed, NULL);
 }
 

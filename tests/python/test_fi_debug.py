@@ -12,11 +12,10 @@ import fi_guest
 import pytest
 
 from faultinject import campaign, debug, finding
-from faultinject.errors import MachineError, SetupError, UsageError
+from faultinject.errors import MachineError, SetupError
 from faultinject.golden import Golden, ImageJudge, Workbench
 from faultinject.machine import Qemu
-from faultinject.models import REGISTERS, Change, parse_models
-from faultinject.plan import Fault
+from faultinject.models import REGISTERS, parse_models
 from faultinject.symbols import Symbolizer
 
 #: QEMU moves the clock a little at each stop, by GUARD_NS at most: faultinject/plugin/debug.c.
@@ -107,15 +106,15 @@ def test_a_machine_that_dies_is_said(database: Path, monkeypatch: pytest.MonkeyP
         debug.debug(database, "0", Qemu.find(), fi_guest.build()[1])
 
 
+def test_a_machine_that_stops_elsewhere_is_refused(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = debug.Fault.line
+    monkeypatch.setattr(debug.Fault, "line", lambda fault, index: line(replace(fault, time_ns=fault.time_ns + 1), index))
+    with pytest.raises(MachineError, match="the machine stopped at 0x.* where the campaign's was at 0x"):
+        debug.debug(database, "0", Qemu.find(), fi_guest.build()[1])
+
+
 def test_symbols_of_another_build_are_not_believed(tmp_path: Path) -> None:
     bench: Workbench = fi_guest.workbench(tmp_path)
     assert not list((bench.system.kernel.parent / "symbols").iterdir())
     place = Symbolizer.of(bench.system).place(bench.system.services[0].low)
     assert "tests/guest/" in place.file and place.line > 0 and place.function
-
-
-def test_a_second_fault_is_not_put_in_under_the_debugger() -> None:
-    change = Change("recovering+kill", 0, 0)
-    with pytest.raises(UsageError, match="cannot be put in under the debugger"):
-        debug.refuse_second(Fault(1, "", "recovering-kill", "fs", 0, 0, change))
-    debug.refuse_second(Fault(1, "", "kill", "fs", 0, 0, replace(change, kind="kill")))

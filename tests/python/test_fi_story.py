@@ -40,7 +40,8 @@ def finding(*recoveries: Recovery, served: str = "alpha") -> Finding:
     fault = Fault(7, "0123456789abcdef", "reg-bitflip", "fs", 1234, 1_000, Change("register", 3, 5))
     made = fi_synthetic.finding(fault)
     experiment = replace(made.experiment, injected_at_ns=1_000, ended_at_ns=9_000, rip=0x5000001, before=1, after=33,
-                         activation=Activation.USED, activation_rip=0x5000003, watched_instructions=12, incarnation=2,
+                         activation=Activation.USED, activation_rip=0x5000003, activated_at_ns=1_200,
+                         watched_instructions=12, incarnation=1,
                          recoveries=recoveries, recovery_count=len(recoveries))
     return Finding(fault, experiment, Judgement(Outcome.RECOVERED, True, True, True, "1 recoveries"), served)
 
@@ -58,22 +59,42 @@ def test_a_recovered_fault_is_told_from_the_call_to_the_reply() -> None:
         (Who.MONITOR, Who.KERNEL, "monitor decides"), (Who.KERNEL, None, "restore image"),
         (Who.KERNEL, Who.SERVICE, "start"), (Who.SERVICE, Who.KERNEL, "rebuild state"),
         (Who.KERNEL, Who.SERVICE, "resume"), (Who.SERVICE, Who.CLIENT, "run call again"), (Who.KERNEL, None, "")]
-    assert [step.time_ns for step in steps] == [None, 1_000, None, 1_300, 1_310, 1_330, 1_370, 1_400, 1_500, 1_600, 1_900,
+    assert [step.time_ns for step in steps] == [None, 1_000, 1_200, 1_300, 1_310, 1_330, 1_370, 1_400, 1_500, 1_600, 1_900,
                                                 9_000]
     assert steps[0].title == name and not name.startswith("operation")
     assert "rbx bit 5" in steps[1].title and "flip (servers/fs/x.c:1); 0x1 becomes 0x21" in steps[1].detail
     assert "flip (servers/fs/x.c:3), 12 instructions" in steps[2].detail
     assert "exception" in steps[3].title and "address 0xdead0" in steps[3].detail
     assert f"alpha's {name} is parked" in steps[4].detail
-    assert "incarnation 3" in steps[7].detail
+    assert steps[7].detail == "incarnation 2" and steps[7].incarnation == 2
     assert name in steps[9].title and "0.6 µs" in steps[10].detail
 
 
 def test_a_stage_that_was_not_reached_is_not_told() -> None:
     overtaken = replace(RECOVERY, flags=TRACE_SUPERSEDED, t_ready=0, t_rerun=0, t_replied=0)
-    titles = [step.title for step in told(overtaken, replace(RECOVERY, t_fault=2_000, incarnation=3)).steps]
-    assert titles.count("start") == 2 and titles.count("ready") == 1
-    assert titles.index("this recovery is overtaken") == titles.index("start") + 1
+    later = {name: getattr(RECOVERY, name) + 700 for name in vars(RECOVERY) if name.startswith("t_")}
+    titles = [step.title for step in told(overtaken, replace(RECOVERY, incarnation=3, **later)).steps]
+    assert titles.count("start fs") == 2 and titles.count("fs is ready") == 1
+    assert titles.index("this recovery is overtaken") == titles.index("start fs") + 1
+
+
+def test_what_happens_meanwhile_is_told_meanwhile() -> None:
+    """The monitor's own recovery, whose record comes first, in the midst of that of the service that it brings back."""
+    moments = dict.fromkeys(("t_decided", "t_restored", "t_started", "t_ready"), 1_320)
+    monitor = replace(RECOVERY, service=1, binding=0, t_fault=1_315, t_parked=1_316, t_rerun=0, t_replied=0, **moments)
+    steps = told(monitor, RECOVERY).steps
+    assert [step.time_ns for step in steps[1:]] == sorted(step.time_ns for step in steps[1:])
+    failures = [(step.who, step.service) for step in steps if step.stage == "detect"]
+    assert failures == [(Who.SERVICE, "fs"), (Who.MONITOR, "monitor")]
+    assert [step.who for step in steps if step.stage == "monitor decides"] == [Who.KERNEL, Who.MONITOR]
+    assert sequence.draw(told(monitor, RECOVERY)).count("stroke-dasharray") == 2
+
+
+def test_an_activation_that_is_the_injection_is_not_told_twice() -> None:
+    made = finding(RECOVERY)
+    at_once = replace(made, experiment=replace(made.experiment, activated_at_ns=1_000))
+    titles = [step.title for step in story.tell(at_once, OPEN, Symbols(), LOG, {2: "alpha"}).steps]
+    assert not any("faulty value" in title for title in titles)
 
 
 def test_clients_of_other_services_are_known_from_the_log() -> None:
