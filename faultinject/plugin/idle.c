@@ -8,6 +8,7 @@
 #include "idle.h"
 
 #include "machine.h"
+#include "symbols.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -52,7 +53,7 @@ static bool lies_in_an_object(const void *address)
 /* The description holds a pointer to its fields, of which the first is the one wanted. */
 static uint32_t *find_halted(void)
 {
-    void *const *description = dlsym(RTLD_DEFAULT, "vmstate_cpu_common");
+    void *const *description = symbol_find("vmstate_cpu_common");
 
     for (unsigned i = 0; description && i < DESCRIPTION_WORDS; i++) {
         const struct state_field *field = description[i];

@@ -5,7 +5,8 @@
  */
 #include "qemu.h"
 
-#include <dlfcn.h>
+#include "symbols.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -15,11 +16,6 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 4;
 
 static void (*instruction_data)(void);
 static bool instruction_data_copies;
-
-static void *symbol_find(const char *name)
-{
-    return dlsym(RTLD_DEFAULT, name);
-}
 
 __attribute__((constructor)) static void announce_version(void)
 {
@@ -35,7 +31,7 @@ bool qemu_find_functions(void)
 #define QEMU_FIND(type, name, arguments)                                                                     \
     address = symbol_find(#name);                                                                            \
     if (!address) {                                                                                          \
-        fprintf(stderr, "%s %s", missing ? "," : "fault injection: this QEMU does not export", #name);       \
+        fprintf(stderr, "%s %s", missing ? "," : "fault injection: this QEMU has no symbol", #name);       \
         missing++;                                                                                           \
     }                                                                                                        \
     memcpy(&qemu.name, &address, sizeof(address));
@@ -45,12 +41,12 @@ bool qemu_find_functions(void)
     address = symbol_find("qemu_plugin_insn_data");
     memcpy(&instruction_data, &address, sizeof(address));
     if (!address) {
-        fprintf(stderr, "%s qemu_plugin_insn_data", missing ? "," : "fault injection: this QEMU does not export");
+        fprintf(stderr, "%s qemu_plugin_insn_data", missing ? "," : "fault injection: this QEMU has no symbol");
         missing++;
     }
     if (missing > 0) {
-        fprintf(stderr, "\n  mend: use a build of QEMU with loadable modules (--enable-modules), such as the package "
-                        "qemu-system-x86 of Debian 12 or of its backports\n");
+        fprintf(stderr, "\n  mend: use a QEMU that exports its functions (one built with --enable-modules, such as Debian's "
+                        "package qemu-system-x86), one that was not stripped, or install its debugging symbols\n");
     }
     return missing == 0;
 }

@@ -4,7 +4,8 @@
  * object serves QEMU 7.2 (plugin API 1) and 10 (plugin API 4 and later). Every function is looked up by name when
  * the plugin is loaded; one that is missing is named and the run is refused, never begun and then broken.
  *
- * Distributors that build QEMU with loadable modules export all of these functions from the executable.
+ * Distributors that build QEMU with loadable modules export all of these functions from the executable; in other builds
+ * they are found as long as there are symbols (symbols.h).
  */
 #ifndef FAULTINJECT_QEMU_H
 #define FAULTINJECT_QEMU_H
