@@ -52,6 +52,7 @@ static void await(const char *name, pid_t child, double limit_s)
 static void run_one(char **words, const char *directory)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     char path[512];
     pid_t child;
     int problem;
@@ -61,7 +62,11 @@ static void run_one(char **words, const char *directory)
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     posix_spawn_file_actions_addopen(&actions, 2, path, O_WRONLY | O_APPEND, 0);
-    problem = posix_spawn(&child, words[2], &actions, NULL, words + 2, environ);
+    /* What it sends to its group is not for us. */
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    problem = posix_spawn(&child, words[2], &actions, &attributes, words + 2, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (problem) {
         printf("%s not started: %s\n", words[0], strerror(problem));

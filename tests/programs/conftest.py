@@ -127,7 +127,7 @@ def run_batch(compiled: Path, tree: Path, programs: dict[str, Path], lines: dict
 
 
 @cache
-def _build_foreign(recipe: str) -> str:
+def foreign_problem(recipe: str) -> str:
     """Build the programs of user/foreign/RECIPE.sh; why their source cannot be had, or nothing."""
     with (BUILD / "foreign.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -144,19 +144,24 @@ def foreign() -> Callable[[str], Path]:
     """Builds the programs of one recipe of user/foreign and gives build/programs, where they are; the test is skipped where
     their source cannot be fetched."""
     def build(recipe: str) -> Path:
-        problem = _build_foreign(recipe)
+        problem = foreign_problem(recipe)
         if problem:
             pytest.skip("the sources cannot be fetched: " + problem)
         return BUILD / "programs"
     return build
 
 
+def compile_programs(directory: Path, pattern: str = "*") -> None:
+    """Build the C programs of this folder."""
+    for source in Path(__file__).resolve().parent.glob(f"{pattern}.c"):
+        done = perdure("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o", directory / source.stem,
+                       source, "-lm")
+        assert done.status == 0, done
+
+
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the C programs of this folder, built."""
     directory = tmp_path_factory.mktemp("programs")
-    for source in Path(__file__).resolve().parent.glob("*.c"):
-        done = perdure("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o", directory / source.stem,
-                       source, "-lm")
-        assert done.status == 0, done
+    compile_programs(directory)
     return directory
