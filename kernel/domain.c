@@ -43,19 +43,20 @@ static void leave_family(struct domain *domain, struct domain *parent)
         parent->children = domain->sibling_next;
 }
 
-struct domain *domain_create(struct domain *payer, uint64_t quota_pages)
+struct domain *domain_create(struct domain *payer, uint64_t quota_pages, bool shares)
 {
     struct domain *domain;
-    uint64_t quota_bytes = quota_pages * PAGE_BYTES;
+    uint64_t quota_bytes = quota_pages * PAGE_BYTES, given_bytes = shares ? 0 : quota_bytes;
 
-    if (!quota_charge(payer, quota_bytes))
+    if (!quota_charge(payer, given_bytes))
         return NULL;
     domain = object_create(payer, OBJECT_DOMAIN, sizeof(*domain));
     if (!domain) {
-        quota_refund(payer, quota_bytes);
+        quota_refund(payer, given_bytes);
         return NULL;
     }
     domain->quota_bytes = quota_bytes;
+    domain->shares = shares;
     domain->priority_limit = PRIORITY_MAXIMUM;
     capability_table_initialise(&domain->table);
     if (payer)
@@ -271,7 +272,7 @@ static void leave_address_space(struct domain *domain)
 /* The quota goes back to who gave it, but for what others still keep of this domain's. */
 static void give_back_quota(struct domain *domain)
 {
-    uint64_t unused_bytes = domain->quota_bytes - domain->used_bytes;
+    uint64_t unused_bytes = domain->shares ? 0 : domain->quota_bytes - domain->used_bytes;
 
     domain->quota_bytes = domain->used_bytes;
     quota_refund(domain->object.payer, unused_bytes);

@@ -49,13 +49,15 @@ struct domain {
     uint32_t binding_count;
     uint8_t priority_limit; /* of the time that its threads give away */
     uint8_t reaped;         /* its quota has gone back, but for what is still charged */
+    uint8_t shares;         /* its quota is only a limit: its payer is charged with what it uses, as it uses it */
     char name[16];
 };
 
 static inline bool quota_charge(struct domain *payer, uint64_t bytes);
 static inline void quota_refund(struct domain *payer, uint64_t bytes);
 
-struct domain *domain_create(struct domain *payer, uint64_t quota_pages);
+/* `shares`: see struct domain; the payer must not share itself, so that a charge has two steps at most. */
+struct domain *domain_create(struct domain *payer, uint64_t quota_pages, bool shares);
 
 /* Map `pages` pages of `memory`, at most RESIDENT_PAGES_MAXIMUM if they are to be resident; the caller has checked
  * rights. PD_OK, PD_BAD_ARGUMENT, PD_BAD_ADDRESS (taken or out of bounds), PD_NO_QUOTA, PD_TOO_LARGE (too many mappings
@@ -92,13 +94,24 @@ bool reap_step(void);
 
 void domain_invoke(struct thread *self, struct capability *capability, uint64_t operation);
 
+/* Bytes that may still be charged. */
+static inline uint64_t quota_left(const struct domain *payer)
+{
+    uint64_t left = payer->quota_bytes - payer->used_bytes;
+    uint64_t behind = payer->shares ? payer->object.payer->quota_bytes - payer->object.payer->used_bytes : left;
+
+    return behind < left ? behind : left;
+}
+
 static inline bool quota_charge(struct domain *payer, uint64_t bytes)
 {
     if (!payer)
         return true;
-    if (payer->used_bytes + bytes > payer->quota_bytes)
+    if (quota_left(payer) < bytes)
         return false;
     payer->used_bytes += bytes;
+    if (payer->shares)
+        payer->object.payer->used_bytes += bytes;
     return true;
 }
 
@@ -106,8 +119,9 @@ static inline void quota_refund(struct domain *payer, uint64_t bytes)
 {
     for (; payer; payer = payer->object.payer) {
         payer->used_bytes -= bytes;
-        if (!payer->reaped)
+        if (payer->reaped)
+            payer->quota_bytes -= bytes; /* and back to who gave it */
+        else if (!payer->shares)
             return;
-        payer->quota_bytes -= bytes; /* and back to who gave it */
     }
 }

@@ -41,9 +41,11 @@ static int64_t create_domain(struct thread *self, struct domain *domain, struct 
 {
     struct domain *child;
 
-    if (!self->rsi || self->rsi > QUOTA_PAGES_MAXIMUM)
+    if (!self->rsi || self->rsi > QUOTA_PAGES_MAXIMUM || self->rdx & ~(uint64_t)QUOTA_SHARED)
         return PD_BAD_ARGUMENT;
-    child = domain_create(domain, self->rsi);
+    if (self->rdx & QUOTA_SHARED && domain->shares)
+        return PD_BUSY;
+    child = domain_create(domain, self->rsi, self->rdx & QUOTA_SHARED);
     if (child) { /* no more than its maker has; SET_PRIORITY_LIMIT may give it what the maker could give itself */
         uint8_t priority = self->context ? self->context->own_priority : 0;
 
@@ -378,8 +380,8 @@ void domain_invoke(struct thread *self, struct capability *capability, uint64_t 
         self->r10 = domain->fault_address;
         return;
     case DOMAIN_INFO:
-        thread_result(self, PD_OK, domain->quota_bytes / PAGE_BYTES, (domain->used_bytes + PAGE_BYTES - 1) / PAGE_BYTES,
-                      domain->thread_count);
+        thread_result(self, PD_OK, (domain->used_bytes + quota_left(domain)) / PAGE_BYTES,
+                      (domain->used_bytes + PAGE_BYTES - 1) / PAGE_BYTES, domain->thread_count);
         __builtin_memcpy(&self->r10, domain->name, sizeof(self->r10));
         return;
     case DOMAIN_MACHINE:
@@ -391,7 +393,7 @@ void domain_invoke(struct thread *self, struct capability *capability, uint64_t 
     default:
         break;
     }
-    if (!(capability->rights & RIGHT_MANAGE)) {
+    if (!(capability->rights & (operation == DOMAIN_CREATE_DOMAIN ? RIGHT_MANAGE | RIGHT_EXECUTE : RIGHT_MANAGE))) {
         thread_status(self, PD_NO_RIGHT);
     } else if (operation >= DOMAIN_CREATE_DOMAIN && operation <= DOMAIN_CREATE_SERVICE) {
         if (domain->state != DOMAIN_ALIVE)

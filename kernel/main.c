@@ -35,7 +35,7 @@ static void cpu_start(void)
 
 static struct domain *root_create(void)
 {
-    struct domain *root = domain_create(NULL, frame_count_free() - KERNEL_RESERVE_FRAMES);
+    struct domain *root = domain_create(NULL, frame_count_free() - KERNEL_RESERVE_FRAMES, false);
 
     if (!root)
         panic("no memory for the root domain");

@@ -3,7 +3,7 @@
  * Starting programs and waiting for them.
  *
  * Rule: that there is a child, and how it ended, is the process service's to know; what is here are the capabilities to it,
- * which go back when it has been waited for. Its memory is paid from a quota that this program gives it.
+ * which go back when it has been waited for. Its memory comes from the account that this program draws on, too.
  */
 #include "newlib/children.h"
 
@@ -22,14 +22,11 @@
 #include "spawn/program.h"
 
 #define PROGRAM_PRIORITY 10
-#define RETURN_TURNS 100
-#define RETURN_TURN_NS 1000000u
-#define RETURN_SLACK_PAGES 64 /* what the parent itself may have taken meanwhile */
+#define RESERVED_PART 16
 
 _Static_assert(PROGRAM_SERVICES <= 8 && PROGRAM_CAPABILITIES <= 16, "struct child_capabilities has room");
 
 static struct child children[GLUE_CHILDREN];
-static uint64_t pages_expected; /* left when the children that were waited for have been taken apart */
 static uint32_t ended; /* a notification that their ends are told to; 0 before the first child */
 
 static struct child *child_of(pid_t number)
@@ -60,31 +57,16 @@ void glue_child_usage(unsigned index, uint64_t *consumed_ns, uint64_t *used_page
     pd_domain_info(children[index].program.domain, &ignored, used_pages, &ignored, &ignored);
 }
 
-static uint64_t pages_left(void)
+/* The most that a child may take of the account: what others need to go on is out of its reach. */
+static uint64_t limit(void)
 {
     uint64_t quota_pages = 0;
-    uint64_t used_pages = 0;
+    uint64_t used_pages;
     uint64_t threads;
     uint64_t name;
 
-    pd_domain_info(SLOT_SELF_DOMAIN, &quota_pages, &used_pages, &threads, &name);
-    return quota_pages > used_pages ? quota_pages - used_pages : 0;
-}
-
-/*
- * Pages for a child when the caller does not say: half of what is left. The kernel takes the remains of an ended child
- * apart when nothing else is to do, so what the last one held may have to be waited for.
- */
-static uint64_t usual_quota(void)
-{
-    uint64_t left = pages_left();
-
-    for (int turn = 0; turn < RETURN_TURNS && left < pages_expected; turn++) {
-        pd_sleep_until(pd_now_ns() + RETURN_TURN_NS);
-        left = pages_left();
-    }
-    pages_expected = 0;
-    return left / 2;
+    pd_domain_info(SLOT_ACCOUNT, &quota_pages, &used_pages, &threads, &name);
+    return quota_pages - quota_pages / RESERVED_PART;
 }
 
 static int notification_ready(void)
@@ -126,8 +108,7 @@ pid_t glue_child_announce(const struct inheritance *inheritance, uint64_t flags,
     return (pid_t)number;
 }
 
-void glue_child_request(struct spawn_request *request, struct child *child, uint32_t token, uint64_t quota_pages,
-                        struct child_capabilities *tables)
+void glue_child_request(struct spawn_request *request, struct child *child, uint32_t token, struct child_capabilities *tables)
 {
     request->name = child->name;
     request->process_number = (uint64_t)child->number;
@@ -135,7 +116,7 @@ void glue_child_request(struct spawn_request *request, struct child *child, uint
     request->parent_number = glue_process;
     request->creation_mask = glue_creation_mask;
     request->priority = PROGRAM_PRIORITY;
-    request->quota_pages = child->quota_pages = quota_pages ? quota_pages : usual_quota();
+    request->limit_pages = limit();
     request->exit_notification = ended;
     request->exit_bits = 1;
     program_capabilities(request, tables->services, tables->capabilities, 0);
@@ -157,12 +138,6 @@ void glue_child_started(struct child *child)
 
 void glue_child_forget(struct child *child)
 {
-    if (!pages_expected) {
-        pages_expected = pages_left();
-    }
-    if (child->quota_pages > RETURN_SLACK_PAGES) {
-        pages_expected += child->quota_pages - RETURN_SLACK_PAGES;
-    }
     spawn_release(&child->program);
     glue_image_drop(&child->image);
     child->number = 0;
@@ -185,7 +160,6 @@ void glue_children_forked(void)
         }
     }
     ended = 0;
-    pages_expected = 0;
 }
 
 static int error_of(const struct spawn_failure *failure)
@@ -226,7 +200,7 @@ pid_t glue_child_start(const char *path, char *const arguments[], char *const en
         return -1;
     }
     request.stream_count = inheritance.count;
-    glue_child_request(&request, child, token, options->quota_pages, &tables);
+    glue_child_request(&request, child, token, &tables);
     if (options->set_group) {
         glue_proc(PROC_SET_GROUP, (uint64_t)child->number, (uint64_t)options->group, 0);
     }

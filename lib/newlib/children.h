@@ -14,7 +14,6 @@
 struct child {
     struct spawn_child program;
     struct loaded_image image;
-    uint64_t quota_pages;
     pid_t number; /* 0: a free place */
     char name[32];
 };
@@ -24,7 +23,6 @@ struct child_options {
     const struct child_files *files;
     int set_group;
     pid_t group; /* with set_group: its process group, 0 for one of its own */
-    uint64_t quota_pages; /* 0: half of what this program has left */
 };
 
 /*
@@ -39,13 +37,12 @@ struct child *glue_child_new(const char *name);
 /* The process service expects a child with these holdings: its number, and its *token; or -1 and errno. */
 pid_t glue_child_announce(const struct inheritance *inheritance, uint64_t flags, uint32_t *token);
 
-/* Fill in what every child has: numbers, capabilities and their tables, priority, the quota. */
+/* Fill in what every child has: numbers, capabilities and their tables, priority, the limit of its memory. */
 struct child_capabilities {
     struct spawn_service services[8];
     struct spawn_capability capabilities[16];
 };
-void glue_child_request(struct spawn_request *request, struct child *child, uint32_t token, uint64_t quota_pages,
-                        struct child_capabilities *tables);
+void glue_child_request(struct spawn_request *request, struct child *child, uint32_t token, struct child_capabilities *tables);
 
 /* The child runs: wait until it needs nothing of its parent any more. */
 void glue_child_started(struct child *child);

@@ -14,7 +14,9 @@ pid_t getpid(void)
 
 pid_t getppid(void)
 {
-    return glue_proc_ready() == 0 ? (pid_t)glue_parent : (pid_t)glue_startup->parent_number;
+    struct pd_call call = {0};
+
+    return glue_proc_call(PROC_GROUP, &call) < 0 ? (pid_t)glue_startup->parent_number : (pid_t)call.word[1];
 }
 
 pid_t getpgid(pid_t number)

@@ -23,6 +23,12 @@ static inline int64_t pd_create_domain(uint32_t domain, uint32_t new_slot, uint6
     return pd_invoke_4(domain, DOMAIN_CREATE_DOMAIN, new_slot, quota_pages, 0, 0);
 }
 
+/* One that takes what it uses, up to so many pages, from the quota of `domain` (QUOTA_SHARED). */
+static inline int64_t pd_create_sharing_domain(uint32_t domain, uint32_t new_slot, uint64_t limit_pages)
+{
+    return pd_invoke_4(domain, DOMAIN_CREATE_DOMAIN, new_slot, limit_pages, QUOTA_SHARED, 0);
+}
+
 /* The thread lives in the domain named by `home` and does not run before pd_thread_start. */
 static inline int64_t pd_create_thread(uint32_t domain, uint32_t new_slot, uint32_t home)
 {

@@ -122,6 +122,7 @@ void program_capabilities(struct spawn_request *request, struct spawn_service se
         {SLOT_SYSTEM_BUNDLE, SLOT_SYSTEM_BUNDLE, RIGHT_USE | RIGHT_EXECUTE | RIGHT_GRANT},
         {SLOT_PAYLOAD, SLOT_PAYLOAD, RIGHT_USE | RIGHT_EXECUTE | RIGHT_GRANT},
     };
+    static const struct spawn_capability account = {SLOT_ACCOUNT, SLOT_ACCOUNT, RIGHT_USE | RIGHT_EXECUTE | RIGHT_GRANT};
 
     request->services = services;
     request->capabilities = capabilities;
@@ -142,5 +143,8 @@ void program_capabilities(struct spawn_request *request, struct spawn_service se
         if (holds(wanted_memories[index].source_slot, OBJECT_MEMORY, wanted_memories[index].rights)) {
             capabilities[request->capability_count++] = wanted_memories[index];
         }
+    }
+    if (holds(account.source_slot, OBJECT_DOMAIN, account.rights)) {
+        capabilities[request->capability_count++] = account;
     }
 }

@@ -3,7 +3,7 @@
  * What init, the shell and the C library have in common when they start programs.
  *
  * Rule: a program that may start others has the capabilities that a child needs in the well-known slots: boot page,
- * bundles, and RIGHT_GRANT on the services. It passes the same on.
+ * bundles, the account, and RIGHT_GRANT on the services. It passes the same on.
  */
 #ifndef SPAWN_PROGRAM_H
 #define SPAWN_PROGRAM_H
@@ -17,7 +17,7 @@
 
 /* Services a program is bound to, and slots it gets copies of, besides what spawn_start() gives everyone. */
 #define PROGRAM_SERVICES MANIFEST_PROGRAM_SERVICES
-#define PROGRAM_CAPABILITIES (MANIFEST_PROGRAM_SERVICES + 3)
+#define PROGRAM_CAPABILITIES (MANIFEST_PROGRAM_SERVICES + 4)
 
 /* Map the bundles that the caller holds, once. Called by the others of this file. */
 void program_bundles(void);

@@ -282,7 +282,7 @@ int spawn_begin(const struct spawn_request *request, struct spawn_child *child, 
     *child = (struct spawn_child){0};
     *failure = (struct spawn_failure){0};
     child->domain = pd_slot_take();
-    return failed(pd_create_domain(SLOT_SELF_DOMAIN, child->domain, request->quota_pages), "its domain", failure) ||
+    return failed(pd_create_sharing_domain(SLOT_ACCOUNT, child->domain, request->limit_pages), "its domain", failure) ||
                    failed(pd_set_name(child->domain, request->name), "its name", failure) ||
                    failed(pd_set_priority_limit(child->domain, priority_limit(request)), "its priority limit", failure)
                ? -1

@@ -3,8 +3,8 @@
  * Starting programs. Who starts a program holds the capability to its domain and learns of its end by a notification;
  * what must outlive the two is the process service's (abi/proc.toml), which is told by the callers of this.
  *
- * Rule: everything the program needs is paid for from the quota of its own domain, which its parent gives; when a
- * step fails, all that was made is taken back.
+ * Rule: everything the program needs is paid for from the quota of its own domain, which shares the account's
+ * (SLOT_ACCOUNT), not the parent's: it does not end with its parent. When a step fails, all that was made is taken back.
  */
 #ifndef SPAWN_SPAWN_H
 #define SPAWN_SPAWN_H
@@ -59,7 +59,7 @@ struct spawn_request {
     uint64_t signals;
     uint64_t parent_number;
     uint64_t creation_mask;
-    uint64_t quota_pages;
+    uint64_t limit_pages;        /* of the account, at most */
     uint64_t priority;           /* 0..PRIORITY_MAXIMUM */
     uint64_t priority_limit;     /* that it may give to others; at least `priority` is meant */
     const struct spawn_service *services;

@@ -181,11 +181,15 @@ static int64_t set_group(struct proc_process *self, const struct request *reques
     return 0;
 }
 
-static int64_t tell_group(const struct proc_process *self, const struct request *request)
+static int64_t tell_group(const struct proc_process *self, struct request *request)
 {
     const struct proc_process *process = request->words[0] ? process_find((uint32_t)request->words[0]) : self;
 
-    return process ? (int64_t)process->group : -PE_SRCH;
+    if (!process) {
+        return -PE_SRCH;
+    }
+    request->reply[1] = process->parent;
+    return process->group;
 }
 
 static int64_t foreground(const struct request *request)

@@ -217,7 +217,7 @@ static void root_begin(void)
     struct thread *thread;
     struct sched_context *context;
 
-    root = domain_create(NULL, ROOT_PAGES);
+    root = domain_create(NULL, ROOT_PAGES, false);
     thread = thread_create(root);
     context = sched_context_create(root);
     thread_prepare(thread, RETURN_ADDRESS, 0x7f000000, 0);

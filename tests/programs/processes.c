@@ -69,6 +69,11 @@ static int play(const char *part)
     if (strcmp(part, "output") == 0) {
         return write(1, "child\n", 6) == 6 ? 22 : 1;
     }
+    if (strcmp(part, "orphan") == 0) { /* goes on, and takes memory, when its parent is gone */
+        char *memory = read(0, bytes, 1) == 1 ? calloc(1, BIG_BYTES) : NULL;
+
+        return memory && getppid() == 1 && write(1, "orphan\n", 7) == 7 ? 24 : 1;
+    }
     return strcmp(part, "environment") == 0 && getenv("PART") && strcmp(getenv("PART"), "here") == 0 ? 23 : 2;
 }
 
@@ -349,10 +354,77 @@ static void groups(void)
     CHECK(WTERMSIG(status_of(child)) == SIGHUP && kill(-child, 0) == -1 && errno == ESRCH);
 }
 
+/* Start a program that reads `from` and writes `to`, and end: its number by a pipe. */
+static _Noreturn void leave_orphan(int from, int to, int number)
+{
+    char *arguments[] = {(char *)"processes", (char *)"orphan", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t orphan;
+
+    if (posix_spawn_file_actions_init(&actions) != 0 || posix_spawn_file_actions_adddup2(&actions, from, 0) != 0 ||
+        posix_spawn_file_actions_adddup2(&actions, to, 1) != 0 ||
+        posix_spawnp(&orphan, "processes", &actions, NULL, arguments, environ) != 0) {
+        _exit(1);
+    }
+    _exit(write(number, &orphan, sizeof orphan) == sizeof orphan ? 0 : 1);
+}
+
+/* A child outlives its parent. When it ends nobody has to wait for it. */
+static void orphans(void)
+{
+    char text[16] = {0};
+    pid_t child, orphan = 0;
+    int in[2], out[2], number[2];
+
+    CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(number, O_CLOEXEC) == 0);
+    child = fork();
+    if (child == 0) {
+        leave_orphan(in[0], out[1], number[1]);
+    }
+    CHECK(close(in[0]) == 0 && close(out[1]) == 0 && close(number[1]) == 0);
+    CHECK(status_of(child) == 0 && read(number[0], &orphan, sizeof orphan) == sizeof orphan && close(number[0]) == 0);
+    CHECK(kill(orphan, 0) == 0 && waitpid(orphan, NULL, WNOHANG) == -1 && errno == ECHILD);
+    CHECK(write(in[1], "x", 1) == 1 && close(in[1]) == 0);
+    CHECK(read(out[0], text, sizeof text) == 7 && strcmp(text, "orphan\n") == 0);
+    CHECK(read(out[0], text, sizeof text) == 0 && close(out[0]) == 0);
+    CHECK(kill(orphan, 0) == -1 && errno == ESRCH);
+}
+
+#define STAGES 12
+
+/* One after the other, each a copy of a copy of this program, which itself has memory in use. */
+static void long_pipeline(void)
+{
+    char text[16] = {0};
+    pid_t children[STAGES];
+    int from = -1;
+    int ends[2];
+
+    for (int stage = 0; stage < STAGES; stage++) {
+        CHECK(pipe(ends) == 0);
+        children[stage] = fork();
+        if (children[stage] == 0) {
+            char *memory = calloc(1, BIG_BYTES);
+
+            if (!memory || (from >= 0 && read(from, text, sizeof text) != stage)) {
+                _exit(1);
+            }
+            text[stage] = (char)('a' + stage);
+            _exit(write(ends[1], text, (size_t)stage + 1) == stage + 1 ? 0 : 1);
+        }
+        CHECK(close(ends[1]) == 0 && (from < 0 || close(from) == 0));
+        from = ends[0];
+    }
+    CHECK(read(from, text, sizeof text) == STAGES && memcmp(text, "abcdefghijkl", STAGES) == 0 && close(from) == 0);
+    for (int stage = 0; stage < STAGES; stage++) {
+        CHECK(status_of(children[stage]) == 0);
+    }
+}
+
 int main(int argument_count, char **arguments)
 {
-    static void (*const parts[])(void) = {forks,  pipes,  ends_of_pipes,     shared_offsets, execs,
-                                          spawns, deaths, signals_to_others, masks,          groups};
+    static void (*const parts[])(void) = {forks,  pipes,  ends_of_pipes,     shared_offsets, execs,   spawns,
+                                          deaths, signals_to_others, masks, groups,         orphans, long_pipeline};
 
     if (argument_count > 1) {
         return play(arguments[1]);

@@ -38,6 +38,7 @@ wait
 cat job.1 job.2 job.3
 sh -c 'echo "$0 $1 $#"' zero first second
 trap 'echo trapped' EXIT
+seq 1 3000 | cat | cat | cat | cat | cat | cat | cat | cat | tail -n 2
 seq 1 2000 | while read -r line; do echo "$line"; done | awk '{ s += $1 } END { print s }'
 yes | head -n 3
 echo a b c | xargs -n 1 echo item
@@ -60,13 +61,13 @@ def test_a_script_answers_as_on_the_host(foreign: Callable[[str], Path], tmp_pat
     for program, name in (("dash", "sh"), ("busybox", "busybox")):
         subprocess.run(["strip", "-o", str(tree / "bin" / name), str(programs / program)], check=True, timeout=60)
     (host / "bin" / "sh").symlink_to("/bin/dash")
-    for name in links:
+    for name in set(links) - {"sh"}:
         (tree / "bin" / name).symlink_to("busybox")
         (host / "bin" / name).symlink_to(shutil.which("busybox") or "busybox")
     due = subprocess.run(["/bin/dash", "script"], cwd=host, env={"PATH": str(host / "bin"), "LC_ALL": "C"}, check=False,
                          stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
     disk = make_disk(tmp_path / "disk.img", 32, tree)
-    outcome = run(programs / "dash", "/script", disk=disk, crash=crash, memory_mib=512,
+    outcome = run(programs / "dash", "/script", disk=disk, crash=crash,
                   environment={"PATH": "/bin", "LC_ALL": "C"})
     assert outcome.output == due.stdout.decode(), outcome.errors
     assert outcome.status == due.returncode == 5

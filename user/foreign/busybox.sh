@@ -7,9 +7,11 @@ compile() {
     local here=$root/user/foreign/busybox option
     make allnoconfig
     for option in $(grep -v '^#' "$here/config"); do
-        sed -i "s/^# CONFIG_$option is not set/CONFIG_$option=y/" .config
+        case $option in
+        *=*) sed -i "s/^CONFIG_${option%=*}=.*/CONFIG_$option/" .config ;;
+        *) sed -i "s/^# CONFIG_$option is not set/CONFIG_$option=y/" .config ;;
+        esac
     done
-    sed -i '/^CONFIG_SH_IS_ASH=y/d' .config
     make oldconfig < <(yes '')
     # A few files of libbb are about networks and do not compile (-k). None of the programs chosen needs them: if one did, its
     # link would fail.

@@ -5,7 +5,8 @@
  * The payload's entry `session` has a line for each: the name of the program in the payload or the system bundle, then its
  * arguments from argument 0 on. Its entry `environment` has lines NAME=VALUE. Without a session the shell runs.
  *
- * Rule: the status is the first that is not 0, in the order of the lines, whatever the order in which they end. Programs
+ * Rule: the status is the first that is not 0, in the order of the lines, whatever the order in which they end. What a program
+ * has started ends with it at the latest. Programs
  * that ship in the kernel's own bundle and supervise (the shell, the measurements) get the rights to; a program of the payload
  * never does.
  */
@@ -27,6 +28,7 @@
 #define STATUS_NOT_STARTED 127
 
 static struct spawn_child programs[SESSION_PROGRAMS];
+static uint32_t accounts[SESSION_PROGRAMS]; /* what each, and all that it starts, is paid from */
 static int statuses[SESSION_PROGRAMS];
 static uint32_t program_count;
 
@@ -152,6 +154,15 @@ static void log_bindings(const struct spawn_request *request, const struct spawn
     }
 }
 
+/* The account of a program, in SLOT_ACCOUNT until it is started; a name of it stays with init. */
+static void open_account(uint32_t index, uint64_t quota_pages)
+{
+    accounts[index] = pd_slot_take();
+    init_check(pd_create_domain(SLOT_SELF_DOMAIN, SLOT_ACCOUNT, quota_pages), "an account", "the session");
+    init_check(pd_copy(SLOT_SELF_DOMAIN, SLOT_ACCOUNT, SLOT_SELF_DOMAIN, accounts[index], RIGHT_USE | RIGHT_MANAGE, 0),
+               "an account", "the session");
+}
+
 /* Start one program of the session with its words. */
 static void start(const char *const *line_words, uint64_t quota_pages)
 {
@@ -174,7 +185,7 @@ static void start(const char *const *line_words, uint64_t quota_pages)
         .process_number = FIRST_PROCESS + index,
         .parent_number = 1,
         .creation_mask = 022,
-        .quota_pages = quota_pages,
+        .limit_pages = quota_pages,
         .priority = PROGRAM_PRIORITY,
         .exit_notification = SLOT_EXIT_NOTIFICATION,
         .exit_bits = (uint64_t)1 << index,
@@ -182,6 +193,7 @@ static void start(const char *const *line_words, uint64_t quota_pages)
     int found = program_find(line_words[0], &image);
 
     statuses[index] = STATUS_NOT_STARTED;
+    open_account(index, quota_pages);
     if (found) {
         program_capabilities(&request, services, capabilities, supervises(line_words[0], &image));
         if (supervises(line_words[0], &image)) {
@@ -192,9 +204,10 @@ static void start(const char *const *line_words, uint64_t quota_pages)
     if (!found || spawn_start(&request, &image, &programs[index], &failure) != 0) {
         server_log("init: cannot start %s: %s%s%s", line_words[0], failure.reason, failure.status ? ": " : "",
                    failure.status ? pd_status_text(failure.status) : "");
-        return;
+    } else {
+        log_bindings(&request, &programs[index]);
     }
-    log_bindings(&request, &programs[index]);
+    pd_delete(SLOT_SELF_DOMAIN, SLOT_ACCOUNT);
 }
 
 /* Wait for every program that was started. */
@@ -214,6 +227,7 @@ static void wait_for_all(void)
                 statuses[index] = spawn_status(&programs[index], NULL);
                 if (statuses[index] >= 0) {
                     spawn_release(&programs[index]);
+                    pd_kill(accounts[index]); /* and all that it has left behind */
                     running &= ~((uint64_t)1 << index);
                 }
             }

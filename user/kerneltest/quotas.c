@@ -185,6 +185,66 @@ static const char *domains_end_with_who_paid_for_them(void)
     return NULL;
 }
 
+/* What sharing domains use is the account's, too; it runs out for all of them, and comes back from each. */
+static const char *a_quota_is_shared(void)
+{
+    uint32_t account = pd_slot_take(), first = pd_slot_take(), second = pd_slot_take(), memory = pd_slot_take();
+    uint64_t before;
+
+    EXPECT(pd_create_domain(SLOT_SELF_DOMAIN, account, 256), PD_OK);
+    before = used_of(account);
+    EXPECT(pd_create_sharing_domain(account, first, 10000), PD_OK);
+    EXPECT(pd_create_sharing_domain(account, second, 10000), PD_OK);
+    EXPECT(pd_create_sharing_domain(first, NO_SLOT, 10), PD_BUSY); /* a charge goes up one step */
+    EXPECT_TRUE(used_of(account) < before + 32);
+    EXPECT(pd_create_memory(first, memory, 1000, 0), PD_OK);
+    for (uint64_t page = 0; page < 192; page += 64) {
+        EXPECT(pd_map(first, memory, 0x10000000 + page * PAGE_BYTES, page, 64, RIGHT_USE | RIGHT_WRITE, MAP_RESIDENT), PD_OK);
+    }
+    EXPECT_TRUE(used_of(first) >= 192 && used_of(account) >= before + 192);
+    EXPECT(pd_create_domain(second, NO_SLOT, 64), PD_NO_QUOTA);
+    EXPECT(pd_map(first, memory, 0x11000000, 192, 64, RIGHT_USE | RIGHT_WRITE, MAP_RESIDENT), PD_NO_QUOTA);
+    pd_slot_drop(memory);
+    end_domain(first);
+    pages_in_use();
+    EXPECT_TRUE(used_of(account) < before + 32);
+    memory = pd_slot_take();
+    EXPECT(pd_create_domain(second, memory, 64), PD_OK);
+    end_domain(memory);
+    end_domain(second);
+    pages_in_use();
+    EXPECT(used_of(account), before);
+    end_domain(account);
+    return NULL;
+}
+
+/* The limit of each is its own; RIGHT_EXECUTE starts on an account and does nothing else to it. */
+static const char *a_shared_quota_has_limits(void)
+{
+    uint32_t account = pd_slot_take(), execute = pd_slot_take(), domain = pd_slot_take(), memory = pd_slot_take();
+    struct pd_domain_status status;
+    uint64_t quota, used, threads, name;
+
+    EXPECT(pd_create_domain(SLOT_SELF_DOMAIN, account, 256), PD_OK);
+    EXPECT(pd_copy(SLOT_SELF_DOMAIN, account, SLOT_SELF_DOMAIN, execute, RIGHT_USE | RIGHT_EXECUTE, 0), PD_OK);
+    EXPECT(pd_create_sharing_domain(execute, domain, 32), PD_OK);
+    EXPECT(pd_kill(execute), PD_NO_RIGHT);
+    EXPECT(pd_create_memory(execute, memory, 1, 0), PD_NO_RIGHT);
+    EXPECT(pd_domain_info(domain, &quota, &used, &threads, &name), PD_OK);
+    EXPECT(quota, 32);
+    EXPECT(pd_create_memory(domain, memory, 64, 0), PD_OK);
+    EXPECT(pd_map(domain, memory, 0x10000000, 0, 40, RIGHT_USE | RIGHT_WRITE, MAP_RESIDENT), PD_NO_QUOTA);
+    EXPECT(pd_invoke_4(account, DOMAIN_CREATE_DOMAIN, NO_SLOT, 32, QUOTA_SHARED << 1, 0), PD_BAD_ARGUMENT);
+    end_domain(account); /* and what was made on it */
+    pages_in_use();
+    EXPECT(pd_domain_status(domain, &status), PD_OK);
+    EXPECT(status.state, DOMAIN_KILLED);
+    pd_slot_drop(memory);
+    pd_slot_drop(domain);
+    pd_slot_drop(execute);
+    return NULL;
+}
+
 static const char *services_without_memory_are_not_made(void)
 {
     struct pd_domain_status status;
@@ -253,6 +313,8 @@ const struct test quota_tests[] = {
     {"objects_run_out_and_come_back", objects_run_out_and_come_back},
     {"what_a_dead_domain_left_stays_charged", what_a_dead_domain_left_stays_charged},
     {"domains_end_with_who_paid_for_them", domains_end_with_who_paid_for_them},
+    {"a_quota_is_shared", a_quota_is_shared},
+    {"a_shared_quota_has_limits", a_shared_quota_has_limits},
     {"services_without_memory_are_not_made", services_without_memory_are_not_made},
     {"quota_is_waited_for", quota_is_waited_for},
     {"bindings_run_out", bindings_run_out},
