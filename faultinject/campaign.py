@@ -244,7 +244,7 @@ def _facts(workbench: Workbench, golden: Golden, executions: dict[str, Execution
            judges: Judges) -> dict[str, object]:
     return {**identity(workbench.system, workbench.qemu, workbench.workload, workbench.memory_mib, workbench.append),
             "workload": workbench.workload.name, "engine": "QEMU plugin",
-            "services": [[service.name, service.low, service.high, service.reply]
+            "services": [[service.name, service.low, service.high, service.reply, service.slot, list(service.calls)]
                          for service in workbench.system.services],
             "clients": {service: {str(number): name for number, name in sorted(judges.clients(service).items())}
                         for service in executions},

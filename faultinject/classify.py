@@ -6,18 +6,21 @@ Precise definitions; the first that applies, from the top:
 kernel_failure          the kernel panicked, the processor was reset by a triple fault, or the machine was switched off
                         without a verdict
 service_lost            the machine gave up a service, or ended with that verdict
-system_hang             no verdict within the limit of instructions, and a client other than the one that was being served did not
+system_hang             no verdict within the limit of instructions, and a client other than those that were being served did not
                         come to its end, nor did any other after the fault
-silent_data_corruption  a client that reported no error was answered something else than in the golden run, or the disk
-                        differs where no client that reported an error explains it, or e2fsck rejects the disk
-other_client_affected   a client that was not being served when the fault struck reported an error, or did not report,
-                        or a program's exit status was wrong although every report was right
-own_client_error        the client that was being served reported an error, or did not report
+silent_data_corruption  a client that did not fail was answered something else than in the golden run, or the disk differs
+                        where no client that failed explains it, or e2fsck rejects the disk
+other_client_affected   a client that was not being served when the fault struck failed, or a program that is no client
+                        ended with another exit status than in the golden run
+own_client_error        a client that was being served failed, and no other
 latent                  all replies and the disk are right, but a service's audit finds its state inconsistent
 recovered_transparently all is right, and at least one incarnation was replaced
 overwritten             all is right, nothing failed; the faulty value was replaced before its first use, or it was used
                         and its effect vanished
 not_activated           all is right; the faulty value or place was not used while it was watched
+
+A client failed when it reported more errors than in the golden run, did not report, or ended with another exit status. Whom a
+service was serving when the fault struck, and that it may be several or nobody: faultinject/served.py.
 
 A fault is activated when it was used, or when it had any consequence. It is manifested when it had a consequence that
 is not confined to the service: every class but not_activated, overwritten and latent. A fault was caught when an
@@ -30,7 +33,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from faultinject.oracle import ClientReport, Observation, client_reports, path_owner
+from faultinject.oracle import Observation, client_reports, path_owner
 from faultinject.records import ENGINE_FAILURES, Activation, End, Experiment
 
 
@@ -82,11 +85,11 @@ def ended_by_session(experiment: Experiment) -> bool:
     return experiment.end is End.VERDICT and experiment.code == VERDICT_FINISHED
 
 
-def affected_others(reports: dict[str, ClientReport], golden: dict[str, ClientReport],
-                    served: str | None) -> tuple[str, ...]:
-    """The blast radius: clients other than the one that was being served which saw anything at all, an error, a wrong
-    reply, or no end."""
-    return tuple(sorted(name for name, report in golden.items() if name != served and reports.get(name) != report))
+def affected_others(seen: Observation, golden: Observation) -> tuple[str, ...]:
+    """The blast radius: clients other than those that were being served which saw anything at all, an error, a wrong
+    reply, or another end."""
+    return tuple(sorted(name for name, report in golden.clients.items() if name not in seen.served
+                        and (seen.clients.get(name) != report or seen.ends.get(name) != golden.ends.get(name))))
 
 
 def _outcome(experiment: Experiment, seen: Observation | None, golden: Observation) -> tuple[Outcome, str]:
@@ -112,16 +115,18 @@ def _endless(experiment: Experiment, seen: Observation | None, golden: Observati
     unfinished = [name for name in golden.clients if seen is None or name not in seen.clients]
     ended_since = client_reports(experiment.output_tails[CONSOLE].decode(errors="replace"))
     reason = f"never ended: {_list(unfinished)}, at {experiment.end_rip:#x}"
-    if seen is not None and unfinished == [seen.served]:
+    if seen is not None and unfinished and set(unfinished) <= set(seen.served):
         return Outcome.OWN_CLIENT, reason
     if unfinished and ended_since:
         return Outcome.OTHER_CLIENT, reason
     return Outcome.SYSTEM_HANG, f"no verdict, at {experiment.end_rip:#x}"
 
 
-def _failed(clients: dict[str, ClientReport], golden: dict[str, ClientReport]) -> list[str]:
-    """Clients that reported errors or nothing."""
-    return [name for name in golden if name not in clients or clients[name].errors > golden[name].errors]
+def _failed(seen: Observation, golden: Observation) -> list[str]:
+    """Clients that reported errors or nothing, or whose exit status is wrong."""
+    return [name for name in golden.clients
+            if name not in seen.clients or seen.clients[name].errors > golden.clients[name].errors
+            or seen.ends.get(name) != golden.ends.get(name)]
 
 
 def _list(names: Iterable[str]) -> str:
@@ -129,8 +134,15 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
 
+def _how(failed: list[str], seen: Observation) -> str:
+    """What was wrong with these clients."""
+    ended = [name for name in failed if seen.ends.get(name)]
+    statuses = f"; wrong exit status: {', '.join(f'{name} {seen.ends[name]}' for name in ended)}" if ended else ""
+    return f"error or no report: {_list(failed)}{statuses}"
+
+
 def _visible(seen: Observation, golden: Observation) -> tuple[Outcome, str] | None:
-    failed = _failed(seen.clients, golden.clients)
+    failed = _failed(seen, golden)
     wrong = [name for name, report in seen.clients.items()
              if name not in failed and report != golden.clients.get(name)]
     if wrong:
@@ -140,13 +152,13 @@ def _visible(seen: Observation, golden: Observation) -> tuple[Outcome, str] | No
     unexplained = [path for path in seen.disk.differing if path_owner(path) not in failed]
     if unexplained:
         return Outcome.SILENT, f"disk differs: {_list(unexplained)}"
-    others = [name for name in failed if name != seen.served]
+    others = [name for name in failed if name not in seen.served]
     if others:
-        return Outcome.OTHER_CLIENT, f"error or no report: {_list(others)} (served: {seen.served or 'nobody'})"
+        return Outcome.OTHER_CLIENT, f"{_how(others, seen)} (served: {', '.join(seen.served) or 'nobody'})"
     if failed:
-        return Outcome.OWN_CLIENT, f"error or no report: {_list(failed)}"
+        return Outcome.OWN_CLIENT, _how(failed, seen)
     if seen.exit_status != golden.exit_status:
-        return Outcome.OTHER_CLIENT, f"exit status {seen.exit_status}, though every report is right"
+        return Outcome.OTHER_CLIENT, f"exit status {seen.exit_status}, though every client's is right"
     return None
 
 

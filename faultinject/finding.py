@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from faultinject.classify import Judgement, Outcome, affected_others, classify, ended_by_session
 from faultinject.errors import EngineError
 from faultinject.golden import Golden, ImageJudge, Workbench, learn_clients, observe
-from faultinject.oracle import DiskOracle, DiskVerdict, Ext2Oracle, Observation, client_reports
+from faultinject.oracle import DiskOracle, DiskVerdict, Ext2Oracle, Observation, client_reports, failed_programs
 from faultinject.plan import Fault, Planned
 from faultinject.records import Activation, End, Experiment, Stretch
 from faultinject.symbols import Symbolizer
@@ -28,8 +28,8 @@ class Finding:
     fault: Fault
     experiment: Experiment
     judgement: Judgement
-    #: The client whose request was being served, or an empty text.
-    served: str
+    #: The clients that were being served (faultinject/served.py).
+    served: tuple[str, ...]
     #: In which the fault struck.
     function: str = ""
     #: Other clients that saw anything of it.
@@ -49,15 +49,16 @@ def make_judge(workbench: Workbench, golden: Golden, oracle: DiskOracle | None) 
 
 def judge_experiment(fault: Fault, experiment: Experiment, golden: Golden, judge: ImageJudge) -> Finding:
     """An experiment's class, by the replies and the disk."""
-    served = golden.served(experiment.serving_binding, experiment.injected_at_ns)
-    reports = client_reports(golden.whole_output(1, experiment))
+    served = golden.served(fault.service, experiment.serving_binding, experiment.injected_at_ns)
+    ends = failed_programs(golden.whole_output(0, experiment))
+    shown = Observation(client_reports(golden.whole_output(1, experiment)), 0, 0, DiskVerdict(), served, ends)
     seen = None
     if ended_by_session(experiment):
-        seen = observe(experiment, golden, judge)
+        seen = observe(experiment, golden, judge, served)
     elif experiment.end is End.LIMIT:
-        seen = Observation(reports, 0, 0, DiskVerdict(), served or None)
+        seen = shown
     return Finding(fault, experiment, classify(experiment, seen, golden.observation), served,
-                   affected=affected_others(reports, golden.observation.clients, served))
+                   affected=affected_others(shown, golden.observation))
 
 
 class Judges:
@@ -115,6 +116,6 @@ class Judges:
             activation=Activation.REPLACED, watched_instructions=1, activation_rip=place.address,
             activated_at_ns=fault.time_ns,
             output_tails=(b"", b"", b""))
-        served = golden.served(stretch.serving_binding, fault.time_ns)
+        served = golden.served(fault.service, stretch.serving_binding, fault.time_ns)
         judgement = classify(experiment, replace(golden.observation, served=served), golden.observation)
         return Finding(fault, experiment, judgement, served, self._symbolizer.function(place.address), run=False)

@@ -6,14 +6,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from faultinject.classify import ended_by_session
 from faultinject.errors import MachineError
 from faultinject.machine import Machine, Qemu, run_to_end
-from faultinject.oracle import DiskOracle, DiskVerdict, Observation, audit_differences, client_reports
-from faultinject.records import End, Experiment, Finish, Results, Stretch, read_timeline
-from faultinject.system import System
+from faultinject.oracle import (DiskOracle, DiskVerdict, Observation, audit_differences, client_reports,
+                                failed_programs)
+from faultinject.records import End, Experiment, Results, Stretch, read_timeline
+from faultinject.served import Serving
+from faultinject.system import Service, System
 from faultinject.times import Account
 from faultinject.workload import EPOCH_S, Workload
 
@@ -41,20 +44,20 @@ class Golden:
     image: Path | None
     clients: dict[int, str]
     #: Of the system, in the order of the timeline's numbers.
-    services: tuple[str, ...] = ()
+    services: tuple[Service, ...] = ()
 
-    def served(self, binding: int, time_ns: int) -> str:
-        """The client for whom the target works at this time in a call of `binding`: where that is a service's, the client that
-        this is working for itself. Empty: nobody."""
-        if binding == 0 or binding in self.clients:
-            return self.clients.get(binding, "")
-        caller = next((stretch for stretch in reversed(self.timeline) if stretch.start_ns < time_ns
-                       and stretch.end == Finish.INVOKE and stretch.serving_binding
-                       and stretch.serving_binding in self._clients_of(stretch.service)), None)
-        return "" if caller is None else self._clients_of(caller.service)[caller.serving_binding]
+    @cached_property
+    def _serving(self) -> Serving:
+        log = self.outputs[0].decode(errors="replace")
+        clients = [learn_clients(log, service.name) for service in self.services]
+        callers = {number: [(other, service.slot) for other, caller in enumerate(self.services)
+                            if service.name in caller.calls] for number, service in enumerate(self.services)}
+        return Serving(self.timeline, clients if any(clients) else [self.clients] * len(clients), callers)
 
-    def _clients_of(self, index: int) -> dict[int, str]:
-        return learn_clients(self.outputs[0].decode(errors="replace"), self.services[index]) if self.services else {}
+    def served(self, service: str, binding: int, time_ns: int) -> tuple[str, ...]:
+        """The clients that the service serves at this time, `binding`'s call under way: faultinject/served.py."""
+        number = next(i for i, known in enumerate(self.services) if known.name == service)
+        return self._serving.at(number, binding, time_ns)
 
     @property
     def limit_ns(self) -> int:
@@ -134,11 +137,11 @@ def run_golden(workbench: Workbench, service: str, timeout_s: float = 300) -> Go
                            "report nothing (no line `client NAME operations=.. errors=.. digest=..`)"),
                            "run the same session by hand (./perdure run) and mend what it shows")
     log = outputs[0].decode(errors="replace")
-    observation = Observation(reports, experiment.detail, audit_differences(log), DiskVerdict())
+    observation = Observation(reports, experiment.detail, audit_differences(log), DiskVerdict(), (), failed_programs(log))
     image = images / f"{experiment.disk_hash}.img" if experiment.disk_hash else None
     return Golden(experiment, read_timeline(timeline_path), outputs, observation, image,
                   workbench.workload.clients or learn_clients(log, service),
-                  tuple(service.name for service in workbench.system.services))
+                  workbench.system.services)
 
 
 def learn_clients(log: str, service: str) -> dict[int, str]:
@@ -146,15 +149,16 @@ def learn_clients(log: str, service: str) -> dict[int, str]:
     return {int(match[1]): match[3] for match in _BINDING.finditer(log) if match[2] == service}
 
 
-def observe(experiment: Experiment, golden: Golden, judge: Callable[[str], DiskVerdict]) -> Observation:
-    """What a user of the faulty run would have seen."""
+def observe(experiment: Experiment, golden: Golden, judge: Callable[[str], DiskVerdict],
+            served: tuple[str, ...] = ()) -> Observation:
+    """What a user of the faulty run would have seen. `served`: whom the service worked for when it was hit."""
     if experiment.disk_hash == golden.experiment.disk_hash:
         disk = DiskVerdict()
     else:
         disk = judge(experiment.disk_hash)
-    return Observation(client_reports(golden.whole_output(1, experiment)), experiment.detail,
-                       audit_differences(golden.whole_output(0, experiment)), disk,
-                       golden.served(experiment.serving_binding, experiment.injected_at_ns) or None)
+    log = golden.whole_output(0, experiment)
+    return Observation(client_reports(golden.whole_output(1, experiment)), experiment.detail, audit_differences(log), disk,
+                       served, failed_programs(log))
 
 
 class ImageJudge:

@@ -22,7 +22,7 @@ TABLE = "services"
 
 #: In the order in which the plugin reads them (faultinject/plugin/kernel.c).
 MEMBERS = (("service", "domain"), ("service", "portals"), ("service", "portal"), ("service", "region"),
-           ("service", "pending_events"), ("portal", "service_next"), ("portal", "ssr"), ("ssr", "memory"),
+           ("service", "opened"), ("service", "opened_count"), ("service", "pending_events"), ("portal", "service_next"), ("portal", "ssr"), ("ssr", "memory"),
            ("ssr_memory", "pages"), ("ssr_memory", "committed"), ("ssr_memory", "page_bytes"), ("ssr_memory", "page"),
            ("domain", "quota_bytes"), ("domain", "used_bytes"))
 

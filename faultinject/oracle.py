@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from faultinject.errors import MachineError, SetupError
 from faultinject.ext2 import Ext2Error, Image, differences
 
-_CLIENT = re.compile(r"^client (\S+) operations=(\d+) errors=(\d+) digest=([0-9a-fA-Fx]+)\s*$", re.MULTILINE)
+_CLIENT = re.compile(r"client (\S+) operations=(\d+) errors=(\d+) digest=([0-9a-fA-Fx]+)\s*$", re.MULTILINE)
+_END = re.compile(r"\binit: (\S+) ended with status (\d+)")
 _AUDIT = re.compile(r"\baudit\b.*\bdifferences=(\d+)")
 E2FSCK_TIMEOUT_S = 120
 
@@ -32,9 +34,15 @@ class ClientReport:
 
 
 def client_reports(console: str) -> dict[str, ClientReport]:
-    """By name; a name that occurs twice keeps its last report."""
+    """By name; a name that occurs twice keeps its last report. A report may follow upon what another client has left of a
+    line: clients share the console, and one that was answered wrongly may write anything there."""
     return {match[1]: ClientReport(int(match[2]), int(match[3]), match[4].lower())
             for match in _CLIENT.finditer(console)}
+
+
+def failed_programs(log: str) -> dict[str, int]:
+    """Programs that ended with a status other than 0, by their clients' names."""
+    return {match[1]: int(match[2]) for match in _END.finditer(log)}
 
 
 def audit_differences(log: str) -> int:
@@ -117,14 +125,15 @@ def e2fsck(image: Path) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class Observation:
-    """What is judged of a run. `served` is the client whose request the service was working on when it was hit;
-    None when it worked for nobody."""
+    """What is judged of a run. `served` are the clients for whom the service worked when it was hit (faultinject/served.py);
+    `ends` says who ended with another status than 0."""
 
     clients: dict[str, ClientReport]
     exit_status: int
     audit: int
     disk: DiskVerdict
-    served: str | None = None
+    served: tuple[str, ...] = ()
+    ends: Mapping[str, int] = field(default_factory=dict)
 
 
 def path_owner(path: str) -> str:

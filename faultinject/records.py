@@ -20,7 +20,7 @@ MAGIC = 0x314C555345524446
 _HEADER = struct.Struct("<QIIIIQQIIII6Q")
 _EXPERIMENT = struct.Struct("<II QQ qq QQ IIII QQQ II QQ QQ II Q 9Q IIQ qqQQ qQQ")
 _RECOVERY = struct.Struct("<IIII 10Q II")
-_STRETCH = struct.Struct("<qqi7I")
+_STRETCH = struct.Struct("<qqi8I4x")
 _DONE = struct.Struct("<I")
 _LISTED = struct.Struct("<I")
 
@@ -217,8 +217,9 @@ class Stretch:
     end: int = Finish.INTERRUPTED
     #: Of the request that is being served.
     operation: int = OPERATION_NONE
-    #: Of the invocation that ends it: slot, and operation from bit 16.
+    #: Of the invocation that ends it: slot, and operation from bit 16; and its first word's lower half.
     selector: int = 0
+    argument: int = 0
 
 
 class Results:

@@ -72,7 +72,7 @@ RESULT: tuple[Column, ...] = (
     Column("rip", "TEXT NOT NULL", lambda f: hex(f.experiment.rip)),
     Column("function", "TEXT NOT NULL", lambda f: f.function),
     Column("stage", "INTEGER NOT NULL", lambda f: f.experiment.stage),
-    Column("served", "TEXT NOT NULL", lambda f: f.served),
+    Column("served", "TEXT NOT NULL", lambda f: ", ".join(f.served)),
     Column("serving_binding", "INTEGER NOT NULL", lambda f: f.experiment.serving_binding),
     Column("address", "TEXT NOT NULL", lambda f: hex(f.experiment.address)),
     Column("before_value", "TEXT NOT NULL", lambda f: hex(f.experiment.before) if f.run else ""),

@@ -155,7 +155,7 @@ class Teller:
         steps.append(self._end())
         return Story(f"{fault.model}: {described}", f"experiment {fault.index}, {fault.id}: instruction "
                      f"{fault.instruction:,} of {fault.service}, at {experiment.injected_at_ns:,} ns", fault.service,
-                     self._finding.served, experiment.injected_at_ns, in_order(steps), judgement.outcome.value,
+                     ", ".join(self._finding.served), experiment.injected_at_ns, in_order(steps), judgement.outcome.value,
                      judgement.reason, stages(experiment.recoveries))
 
     def _lane(self, service: str) -> Who:
@@ -170,8 +170,9 @@ class Teller:
         if self._finding.served:
             service = self._finding.fault.service
             known = self._operation is not None and self._operation != OPERATION_NONE
-            what = self._names.operation(service, self._operation or 0) if known else "a call"
-            yield Step(None, Who.CLIENT, what, f"{self._finding.served} is being served by {service}", Who.SERVICE,
+            what = self._names.operation(service, self._operation or 0) if known else \
+                "a call" if self._finding.experiment.serving_binding else "a deferred request"
+            yield Step(None, Who.CLIENT, what, f"{service} is serving {', '.join(self._finding.served)}", Who.SERVICE,
                        service=service, incarnation=self._finding.experiment.incarnation)
 
     def _faults(self, described: str) -> Iterator[Step]:

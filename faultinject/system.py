@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ class Service:
     high: int
     #: Address of the instruction that ends its calls; 0: not known.
     reply: int = 0
+    #: Where its callers have its portal, and which services it calls.
+    slot: int = 0
+    calls: Sequence[str] = ()
 
 
 def file_sha256(path: Path) -> str:
@@ -105,7 +109,8 @@ class System:
         build/perdure.elf, or the one that PERDURE_KERNEL names (of another [system] of the manifest)."""
         kernel = kernel or Path(os.environ.get("PERDURE_KERNEL", BUILD / "perdure.elf"))
         services = [Service(name, entry["base"], entry["base"] + SERVICE_BYTES,
-                            reply_address(BUILD / "servers" / f"{entry['image']}.elf"))
+                            reply_address(BUILD / "servers" / f"{entry['image']}.elf"), entry.get("portal_slot", 0),
+                            entry["calls"])
                     for name, entry in sorted(read_manifest().items(), key=lambda item: item[1]["number"])
                     if entry["kind"] != "root"]
         return cls.load(kernel, tuple(services))

@@ -244,7 +244,7 @@ def print_replay(console: Console, replay: Replay, output: bool) -> None:
     described = MODELS[fault.model].describe(fault.change)
     console.print(f"experiment {fault.index}  {fault.id}  {fault.model}: {described}", highlight=False)
     console.print(f"  {fault.service}, instruction {fault.instruction:,}, at {experiment.injected_at_ns:,} ns, rip "
-                  f"{experiment.rip:#x}, serving {finding.served or 'nobody'}", highlight=False)
+                  f"{experiment.rip:#x}, serving {', '.join(finding.served) or 'nobody'}", highlight=False)
     if experiment.second_at_ns:
         console.print(f"  second fault at {experiment.second_at_ns:,} ns, rip {experiment.second_rip:#x}, one of "
                       f"{experiment.second_points:,} places; what follows is about it", highlight=False)

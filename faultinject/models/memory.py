@@ -167,8 +167,8 @@ class _Region(_Memory):
 
 
 class RegionInUse(_Region):
-    """One bit of the regions that the running transaction has mapped: its client's, and the service's own. The kernel
-    checksums them after it, so only the layout's ranges and the service itself can find it."""
+    """One bit of the regions that the running transaction has opened: its client's, the service's own, in an event those that
+    it has opened so far. The kernel checksums them after it, so only the layout's ranges and the service itself can find it."""
 
     name = "ssr-in-use"
     explanation = "one bit of a server state region inverted while a call works on it"

@@ -14,6 +14,8 @@ enum member {
     SERVICE_PORTALS,
     SERVICE_PORTAL,
     SERVICE_REGION,
+    SERVICE_OPENED,
+    SERVICE_OPENED_COUNT,
     SERVICE_PENDING_EVENTS,
     PORTAL_NEXT,
     PORTAL_SSR,
@@ -94,6 +96,19 @@ static bool region_read(uint64_t ssr, bool open, struct region *region)
     return region->pages > 0;
 }
 
+/* An event and a recovery open regions one after the other; what they have written is theirs until they end. */
+static bool opened(uint64_t service, uint64_t ssr)
+{
+    unsigned count = read_32(service + layout[SERVICE_OPENED_COUNT]);
+
+    for (unsigned i = 0; i < count && i < REGIONS_MAX; i++) {
+        if (read_64(service + layout[SERVICE_OPENED] + 8ull * i) == ssr) {
+            return true;
+        }
+    }
+    return false;
+}
+
 unsigned kernel_regions(uint64_t service, struct region regions[REGIONS_MAX])
 {
     uint64_t serving = read_64(service + layout[SERVICE_PORTAL]);
@@ -104,7 +119,9 @@ unsigned kernel_regions(uint64_t service, struct region regions[REGIONS_MAX])
     }
     for (uint64_t portal = read_64(service + layout[SERVICE_PORTALS]); portal && count < REGIONS_MAX;
          portal = read_64(portal + layout[PORTAL_NEXT])) {
-        if (region_read(read_64(portal + layout[PORTAL_SSR]), portal == serving, &regions[count])) {
+        uint64_t ssr = read_64(portal + layout[PORTAL_SSR]);
+
+        if (region_read(ssr, portal == serving || opened(service, ssr), &regions[count])) {
             count++;
         }
     }

@@ -17,7 +17,7 @@ struct region {
     unsigned pages;
     unsigned page_bytes; /* in use on each */
     unsigned committed;  /* the copy that counts */
-    bool open;           /* its working copy is mapped: the running transaction's */
+    bool open;           /* its working copy belongs to the running transaction */
 };
 
 /* From the option "ADDRESS+OFFSET+OFFSET..."; false when it is malformed. */

@@ -41,6 +41,8 @@ struct timeline_stretch {
     uint32_t end;
     uint32_t operation; /* of the request that is being served, or OPERATION_NONE */
     uint32_t selector;  /* END_INVOKE: slot, and operation from bit 16; END_REPLY: the reply's flags */
+    uint32_t argument;  /* END_INVOKE: the first word's lower half */
+    uint32_t zero;
 };
 
 extern const struct stop_handlers golden_handlers;

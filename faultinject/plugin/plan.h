@@ -38,8 +38,8 @@ enum { FAULT_REGISTER_RIP = 16, FAULT_REGISTER_FLAGS = 17 };
 
 /* Which bytes of a service's server state regions. */
 enum copy {
-    COPY_IN_USE,    /* the working copies that the running transaction has mapped */
-    COPY_WORKING,   /* those that it has not: the other clients' */
+    COPY_IN_USE,    /* the working copies that the running transaction has opened */
+    COPY_WORKING,   /* those that it has not: at rest */
     COPY_COMMITTED  /* the copies that count */
 };
 

@@ -81,6 +81,7 @@ void stretch_end(struct timeline_stretch *stretch)
     if (system_call_entry && machine_register(REGISTER_RIP) == system_call_entry) {
         stretch->end = selector >> REPLY_BIT ? END_REPLY : END_INVOKE;
         stretch->selector = (uint32_t)selector;
+        stretch->argument = stretch->end == END_INVOKE ? (uint32_t)machine_register(RDI) : 0;
     }
     space_here()->end = stretch->end;
 }

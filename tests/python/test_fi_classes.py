@@ -63,7 +63,7 @@ def test_a_patched_guest_is_found_out(tmp_path: Path, patch: str, outcome: Outco
     call = machine.call()
     found = machine.fault(call.start_ns + 30, "kill", STRAY)
     assert found.judgement.outcome is outcome, found.judgement.reason
-    assert found.served == "alpha"
+    assert found.served == ("alpha",)
     assert found.experiment.activated_at_ns == call.start_ns + 30
     assert 0 < found.experiment.detection_latency_ns < 1000  # type: ignore[operator]
     assert found.experiment.calls_undetected == 0

@@ -9,11 +9,11 @@ import fi_guest  # noqa: F401
 import pytest
 
 from faultinject.classify import Outcome, affected_others, classify
-from faultinject.oracle import ClientReport, DiskVerdict, Observation, audit_differences, client_reports
+from faultinject.oracle import ClientReport, DiskVerdict, Observation, audit_differences, client_reports, failed_programs
 from faultinject.records import Activation, End, Experiment
 
 GOLDEN = Observation({"alpha": ClientReport(10, 0, "aa"), "beta": ClientReport(20, 0, "bb")}, 0, 0, DiskVerdict())
-SAME = replace(GOLDEN, served="alpha")
+SAME = replace(GOLDEN, served=("alpha",))
 RUN = Experiment(End.VERDICT, 0, 0, 100, 200, 0x5000000, 0x1000, 3, 2, 1, 1, 0, 0, 1, Activation.USED, 3, 0x5000000, 0,
                  "aa", 0, (), (0, 0, 0), (b"", b"", b""), 2, 0, 0)
 FAILED = ClientReport(10, 1, "cc")
@@ -43,8 +43,13 @@ def disk(*paths: str, checker_exit: int = 0) -> DiskVerdict:
     (RUN, clients(beta=FAILED), Outcome.OTHER_CLIENT),
     (RUN, clients(beta=None), Outcome.OTHER_CLIENT),
     (RUN, clients(alpha=FAILED, beta=FAILED), Outcome.OTHER_CLIENT),
-    (RUN, replace(clients(alpha=FAILED), served=None), Outcome.OTHER_CLIENT),
+    (RUN, replace(clients(alpha=FAILED), served=()), Outcome.OTHER_CLIENT),
+    (RUN, replace(clients(alpha=FAILED, beta=FAILED), served=("beta", "alpha")), Outcome.OWN_CLIENT),
     (RUN, replace(SAME, exit_status=1), Outcome.OTHER_CLIENT),
+    (RUN, replace(SAME, exit_status=139, ends={"alpha": 139}), Outcome.OWN_CLIENT),
+    (RUN, replace(SAME, exit_status=139, ends={"beta": 139}), Outcome.OTHER_CLIENT),
+    (RUN, replace(SAME, exit_status=1, ends={"helper": 1}), Outcome.OTHER_CLIENT),
+    (RUN, replace(SAME, exit_status=1, ends={"alpha": 1}, disk=disk("/alpha/file")), Outcome.OWN_CLIENT),
     (RUN, clients(alpha=ClientReport(10, 0, "cc")), Outcome.SILENT),
     (replace(RUN, recovery_count=1), clients(beta=ClientReport(20, 0, "cc")), Outcome.SILENT),
     (RUN, clients(beta=ClientReport(19, 0, "bb")), Outcome.SILENT),
@@ -58,6 +63,8 @@ def disk(*paths: str, checker_exit: int = 0) -> DiskVerdict:
     (replace(RUN, end=End.LIMIT), clients(alpha=None, beta=None), Outcome.SYSTEM_HANG),
     (replace(RUN, end=End.LIMIT), clients(beta=None), Outcome.SYSTEM_HANG),
     (replace(RUN, end=End.LIMIT), clients(alpha=None), Outcome.OWN_CLIENT),
+    (replace(RUN, end=End.LIMIT), replace(clients(alpha=None, beta=None), served=("alpha", "beta")), Outcome.OWN_CLIENT),
+    (replace(RUN, end=End.LIMIT), SAME, Outcome.SYSTEM_HANG),
     (replace(RUN, end=End.LIMIT, output_tails=(b"", ALPHA_ENDS, b"")), clients(beta=None), Outcome.OTHER_CLIENT),
     (replace(RUN, end=End.LIMIT, given_up=2), None, Outcome.SERVICE_LOST),
     (replace(RUN, code=1, detail=13), None, Outcome.KERNEL_FAILURE),
@@ -88,10 +95,13 @@ def test_caught_means_that_an_incarnation_ended() -> None:
 
 def test_the_blast_radius_counts_whoever_saw_anything_but_the_client_that_was_served() -> None:
     wrong = {"alpha": FAILED, "beta": ClientReport(20, 0, "cc")}
-    assert affected_others(GOLDEN.clients, GOLDEN.clients, "alpha") == ()
-    assert affected_others(wrong, GOLDEN.clients, "alpha") == ("beta",)
-    assert affected_others(wrong, GOLDEN.clients, "") == ("alpha", "beta")
-    assert affected_others({}, GOLDEN.clients, "beta") == ("alpha",)
+    seen = replace(SAME, clients=wrong)
+    assert affected_others(SAME, GOLDEN) == ()
+    assert affected_others(seen, GOLDEN) == ("beta",)
+    assert affected_others(replace(seen, served=()), GOLDEN) == ("alpha", "beta")
+    assert affected_others(replace(seen, served=("beta", "alpha")), GOLDEN) == ()
+    assert affected_others(replace(SAME, clients={}, served=("beta",)), GOLDEN) == ("alpha",)
+    assert affected_others(replace(SAME, ends={"alpha": 1, "beta": 1}), GOLDEN) == ("beta",)
 
 
 def test_detection_is_counted_from_activation() -> None:
@@ -111,5 +121,9 @@ def test_failures_of_the_injector_are_never_results(end: End) -> None:
 def test_reports_and_audits_are_read_from_what_the_machine_wrote() -> None:
     text = "noise\nclient alpha operations=3 errors=0 digest=00ff\nclient beta operations=1 errors=2 digest=0xAB\nx"
     assert client_reports(text) == {"alpha": ClientReport(3, 0, "00ff"), "beta": ClientReport(1, 2, "0xab")}
-    assert client_reports("the client alpha operations=3 errors=0 digest=00\n") == {}
+    garbage = "\0\0\xffclient alpha operations=3 errors=0 digest=00\n"
+    assert client_reports(garbage) == {"alpha": ClientReport(3, 0, "00")}, "after what another client has left of a line"
+    assert client_reports("client alpha operations=3 errors=0 digest=00 and more\n") == {}
+    log = "perdure: init: alpha ended with status 139\nperdure: program workload: exception 14\n"
+    assert failed_programs(log) == {"alpha": 139}
     assert audit_differences("perdure: init: audit of fs differences=3\nperdure: audit rng differences=0\n") == 3

@@ -36,7 +36,7 @@ class Symbols(Symbolizer):
         return Place("flip", "servers/fs/x.c", address & 0xFF)
 
 
-def finding(*recoveries: Recovery, served: str = "alpha") -> Finding:
+def finding(*recoveries: Recovery, served: tuple[str, ...] = ("alpha",)) -> Finding:
     fault = Fault(7, "0123456789abcdef", "reg-bitflip", "fs", 1234, 1_000, Change("register", 3, 5))
     made = fi_synthetic.finding(fault)
     experiment = replace(made.experiment, injected_at_ns=1_000, ended_at_ns=9_000, rip=0x5000001, before=1, after=33,
@@ -46,7 +46,7 @@ def finding(*recoveries: Recovery, served: str = "alpha") -> Finding:
     return Finding(fault, experiment, Judgement(Outcome.RECOVERED, True, True, True, "1 recoveries"), served)
 
 
-def told(*recoveries: Recovery, served: str = "alpha", operation: int | None = OPEN) -> story.Story:
+def told(*recoveries: Recovery, served: tuple[str, ...] = ("alpha",), operation: int | None = OPEN) -> story.Story:
     return story.tell(finding(*recoveries, served=served), operation, Symbols(), LOG, {2: "alpha"})
 
 
@@ -105,7 +105,7 @@ def test_clients_of_other_services_are_known_from_the_log() -> None:
 
 
 def test_nobody_served_is_no_call() -> None:
-    steps = told(replace(RECOVERY, binding=0), served="").steps
+    steps = told(replace(RECOVERY, binding=0), served=()).steps
     assert steps[0].title.startswith("FAULT") and "no call was being served" in steps[3].detail
 
 

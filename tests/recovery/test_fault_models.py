@@ -22,12 +22,15 @@ from faultinject.golden import Golden, Workbench, run_golden
 from faultinject.machine import Qemu
 from faultinject.models import MODELS, Change, parse_models
 from faultinject.plan import Environment, Execution, Fault, make_space
-from faultinject.records import Activation, Begin, Stage
+from faultinject.records import Activation, Begin, Experiment, Finish, Stage
+from faultinject.served import ANSWER_SELECTOR
 from faultinject.system import System
 from faultinject.target import target_of
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL_HALF = 1 << 63
+#: SERVICE_OPEN_SSR on a service's own object.
+OPEN_SELECTOR = ANSWER_SELECTOR & 0xFFFF | 8 << 16
 HERE = Environment("", "", "", "")
 
 
@@ -94,6 +97,25 @@ def test_regions_are_flipped_while_a_call_works_on_them(world: World) -> None:
             assert (experiment.before ^ experiment.after).bit_count() == 1 and experiment.address >= KERNEL_HALF
         else:
             assert experiment.activation is Activation.IMPOSSIBLE
+
+
+def test_regions_that_an_event_opens_are_in_use_and_not_at_rest(world: World) -> None:
+    execution, target = world.executions["timer"], world.executions["timer"].target
+    assert target.ssr_bytes and not target.region_bytes
+    opening = next(i for i, stretch in enumerate(execution.stretches)
+                   if stretch.end == Finish.INVOKE and stretch.selector == OPEN_SELECTOR and not stretch.serving_binding
+                   and stretch.stage == Stage.RUNNING)
+    before, after = execution.stretches[opening], execution.stretches[opening + 1]
+
+    def struck(time_ns: int, model: str) -> list[Experiment]:
+        draws = [MODELS[model].draw(Draw("place", number), target) for number in range(8)]
+        return [found.experiment for found in world.run([Fault(number, "", model, "timer", 0, time_ns, change)
+                                                         for number, change in enumerate(draws)])]
+
+    assert {e.activation for e in struck(before.start_ns, "ssr-in-use")} == {Activation.IMPOSSIBLE}
+    pages = {e.address & -4096 for e in struck(after.start_ns, "ssr-in-use") if e.activation is not Activation.IMPOSSIBLE}
+    assert len(pages) == 1 and min(pages) >= KERNEL_HALF
+    assert pages.isdisjoint(e.address & -4096 for e in struck(after.start_ns, "ssr-working"))
 
 
 def test_memory_of_the_image_lies_in_its_segments(world: World) -> None:
@@ -244,5 +266,5 @@ def test_the_client_that_is_served_is_known_through_a_service(world: World) -> N
     """The block service is called by the file system alone; whoever that works for at the time is being served."""
     findings = world.findings("blk", "kill", 24)
     called = [finding for finding in findings if finding.experiment.serving_binding]
-    assert {finding.served for finding in called} & {"alpha", "beta", "gamma", "delta"}
+    assert {name for finding in called for name in finding.served} & {"alpha", "beta", "gamma", "delta"}
     assert all(finding.judgement.outcome is Outcome.RECOVERED for finding in findings)

@@ -26,10 +26,12 @@
 #define FIRST_PROCESS 2
 #define RESERVE_PAGES 1024 /* stays with init */
 #define STATUS_NOT_STARTED 127
+#define NAME_BYTES 32
 
 static struct spawn_child programs[SESSION_PROGRAMS];
 static uint32_t accounts[SESSION_PROGRAMS]; /* what each, and all that it starts, is paid from */
 static int statuses[SESSION_PROGRAMS];
+static char client_names[SESSION_PROGRAMS][NAME_BYTES];
 static uint32_t program_count;
 
 static char word_room[32768];
@@ -143,11 +145,21 @@ static uint32_t supervision(struct spawn_capability *capabilities)
     return count;
 }
 
-/* Tell observers who is behind each binding: the program's first argument (a client's name), or its own name. */
-static void log_bindings(const struct spawn_request *request, const struct spawn_child *program)
+/* What observers know a program by: its first argument (a client's name), or its own name. */
+static void keep_name(uint32_t index, const char *name)
 {
-    const char *name = request->arguments[1] ? request->arguments[1] : request->name;
+    unsigned length = 0;
 
+    while (name[length] && length < NAME_BYTES - 1) {
+        client_names[index][length] = name[length];
+        length++;
+    }
+    client_names[index][length] = 0;
+}
+
+/* Tell observers who is behind each binding. */
+static void log_bindings(const struct spawn_request *request, const struct spawn_child *program, const char *name)
+{
     for (uint32_t index = 0; index < request->service_count; index++) {
         server_log("init: binding %lu of %s is %s", program->bindings[index],
                    manifest_services[request->services[index].service_slot - SLOT_SERVICES].name, name);
@@ -193,6 +205,7 @@ static void start(const char *const *line_words, uint64_t quota_pages)
     int found = program_find(line_words[0], &image);
 
     statuses[index] = STATUS_NOT_STARTED;
+    keep_name(index, line_words[2] ? line_words[2] : line_words[0]);
     open_account(index, quota_pages);
     if (found) {
         program_capabilities(&request, services, capabilities, supervises(line_words[0], &image));
@@ -205,9 +218,17 @@ static void start(const char *const *line_words, uint64_t quota_pages)
         server_log("init: cannot start %s: %s%s%s", line_words[0], failure.reason, failure.status ? ": " : "",
                    failure.status ? pd_status_text(failure.status) : "");
     } else {
-        log_bindings(&request, &programs[index]);
+        log_bindings(&request, &programs[index], client_names[index]);
     }
     pd_delete(SLOT_SELF_DOMAIN, SLOT_ACCOUNT);
+}
+
+/* Tell observers who did not end well. */
+static void log_end(uint32_t index)
+{
+    if (statuses[index]) {
+        server_log("init: %s ended with status %lu", client_names[index], (uint64_t)statuses[index]);
+    }
 }
 
 /* Wait for every program that was started. */
@@ -229,6 +250,7 @@ static void wait_for_all(void)
                     spawn_release(&programs[index]);
                     pd_kill(accounts[index]); /* and all that it has left behind */
                     running &= ~((uint64_t)1 << index);
+                    log_end(index);
                 }
             }
         }
