@@ -228,8 +228,8 @@ def test_wrong_replies_and_wrong_disks_are_seen(bench: Workbench, golden: Golden
     stretch = stretch_of_fs(golden)
     lines = [(stretch.end_ns - back, "register", register, 33) for back in range(60, 0, -4) for register in (0, 2, 7)]
     for experiment in fi_guest.run_faults(bench, golden, sorted(lines), jobs=2):
-        fault = None
-        judged = finding.judge_experiment(fault, experiment, golden, judge)  # type: ignore[arg-type]
+        fault = Fault(0, "", "reg-bitflip", "fs", 0, experiment.injected_at_ns, Change("register", 0, 33))
+        judged = finding.judge_experiment(fault, experiment, golden, judge)
         outcomes.add(judged.judgement.outcome)
     assert Outcome.SILENT in outcomes
 
