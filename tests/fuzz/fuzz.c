@@ -52,3 +52,19 @@ uint64_t fuzz_take(struct fuzz_input *input, unsigned width)
     }
     return value;
 }
+
+#define TAG_SHORT 0xc0
+#define TAG_LONG 0xe0
+
+uint64_t fuzz_take_word(struct fuzz_input *input, const uint64_t *constants, unsigned count)
+{
+    uint64_t tag = fuzz_take(input, 1);
+
+    if (tag < FUZZ_SMALL) {
+        return tag;
+    }
+    if (tag < TAG_SHORT) {
+        return constants[(tag - FUZZ_SMALL) % count];
+    }
+    return fuzz_take(input, tag < TAG_LONG ? 2 : 8);
+}

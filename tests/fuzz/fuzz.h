@@ -42,4 +42,9 @@ struct fuzz_input {
 /* The next `width` bytes (at most 8) as a number. */
 uint64_t fuzz_take(struct fuzz_input *input, unsigned width);
 
+/* A word that one byte names if it is below FUZZ_SMALL or one of `constants`; any other follows, in 2 or 8 bytes. */
+uint64_t fuzz_take_word(struct fuzz_input *input, const uint64_t *constants, unsigned count);
+
+#define FUZZ_SMALL 0x90
+
 #endif

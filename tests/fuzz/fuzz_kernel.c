@@ -51,21 +51,10 @@ static const uint64_t constants[] = {
     RIGHT_ALL, RIGHT_ALL & ~RIGHT_SUPERVISE, 256, 512, 1ul << TRANSFER_LEND_SHIFT | TRANSFER_LEND_IN,
     2ul << TRANSFER_LEND_SHIFT | TRANSFER_LEND_OUT, 20000, 1000000000, 2000000000, REPLY_DEFER, REPLY_AGAIN};
 #define CONSTANTS (sizeof constants / sizeof constants[0])
-#define TAG_CONSTANT 0x90
-#define TAG_SHORT 0xc0
-#define TAG_LONG 0xe0
 
 static uint64_t take_word(struct fuzz_input *input)
 {
-    uint64_t tag = fuzz_take(input, 1);
-
-    if (tag < TAG_CONSTANT) {
-        return tag;
-    }
-    if (tag < TAG_SHORT) {
-        return constants[(tag - TAG_CONSTANT) % CONSTANTS];
-    }
-    return fuzz_take(input, tag < TAG_LONG ? 2 : 8);
+    return fuzz_take_word(input, constants, CONSTANTS);
 }
 
 /* What entry.S and fastpath.c do with a system call, all of it the slow way. */
@@ -156,7 +145,7 @@ static void check_named(const struct object *object, uint8_t type)
 static void check_domain(struct domain *domain)
 {
     fuzz_must(domain->used_bytes <= domain->quota_bytes);
-    for (unsigned slot = 0; slot < TAG_CONSTANT; slot++) { /* those that one byte of input names */
+    for (unsigned slot = 0; slot < FUZZ_SMALL; slot++) { /* those that one byte of input names */
         const struct capability *capability = capability_at(&domain->table, slot);
 
         if (capability->type != OBJECT_NONE) {
@@ -291,7 +280,7 @@ static void emit(unsigned words, uint64_t slot, uint64_t operation, const uint64
     *place++ = (uint8_t)slot;
     *place++ = (uint8_t)operation;
     for (unsigned index = 0; index < words; index++) {
-        if (word[index] < TAG_CONSTANT) {
+        if (word[index] < FUZZ_SMALL) {
             *place++ = (uint8_t)word[index];
         } else {
             *place++ = 0xff;

@@ -14,6 +14,7 @@
 
 #include "abi/blk.h"
 #include "fs_disk.h"
+#include "ranges.h"
 #include "servers/common/server.h"
 #include "servers/fs/fs.h"
 
@@ -192,21 +193,6 @@ static void begin(int64_t client)
         memcpy((void *)WINDOW_SSR, &committed_ssr[client], sizeof(struct fs_ssr));
     }
     memcpy((void *)WINDOW_REGION, &committed_region, sizeof(committed_region));
-}
-
-static bool in_ranges(const uint8_t *bytes, const struct ssr_range *ranges, uint32_t count)
-{
-    for (uint32_t range = 0; range < count; range++) {
-        for (uint32_t index = 0; index < ranges[range].count; index++) {
-            uint64_t value = 0;
-
-            memcpy(&value, bytes + ranges[range].offset + index * ranges[range].stride, ranges[range].width_bytes);
-            if (value < ranges[range].minimum || value > ranges[range].maximum) {
-                return false;
-            }
-        }
-    }
-    return true;
 }
 
 static void commit(void)
