@@ -24,7 +24,7 @@ from faultinject.errors import MachineError, SetupError
 from faultinject.events import Events
 from faultinject.golden import Workbench
 from faultinject.layout import layout_options
-from faultinject.machine import Machine, Qemu, stop
+from faultinject.machine import Machine, Qemu, stop, value
 from faultinject.models import MODELS
 from faultinject.models.second import FIRST, SecondFault
 from faultinject.plan import Fault
@@ -80,9 +80,9 @@ def script(system: System, socket: Path, point: Point) -> str:
     """What gdb does before its prompt."""
     source = system.kernel.parent / KEPT_SOURCE
     return "\n".join(["set confirm off", "set pagination off", "set architecture i386:x86-64",
-                      f"directory {source if source.is_dir() else ROOT}",
-                      f"file {system.kernel}",
-                      *(f"add-symbol-file {path}" for path in service_files(system)),
+                      f'directory "{source if source.is_dir() else ROOT}"',
+                      f'file "{system.kernel}"',
+                      *(f'add-symbol-file "{path}"' for path in service_files(system)),
                       f"target remote {socket}", STEP_FLAGS, "set pagination on",
                       f"echo \\n{point.words}\\n",
                       "echo The next step or continue puts the fault in. Useful: break service_fail, watch, info registers."
@@ -95,7 +95,7 @@ def _machine(workbench: Workbench, point: Point, socket: Path) -> tuple[Machine,
     plan.write_text(point.plan)
     machine = workbench.machine("debug", ["mode=debug", f"plan={plan}", f"events={events}",
                                           *layout_options(workbench.system.kernel, [point.due.change.kind])])
-    machine.more = ["-chardev", f"socket,id=gdb,path={socket},server=on,wait=off", "-gdb", "chardev:gdb"]
+    machine.more = ["-chardev", f"socket,id=gdb,path={value(socket)},server=on,wait=off", "-gdb", "chardev:gdb"]
     return machine, events
 
 

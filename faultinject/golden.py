@@ -11,7 +11,7 @@ from pathlib import Path
 
 from faultinject.classify import ended_by_session
 from faultinject.errors import MachineError
-from faultinject.machine import Machine, Qemu, run_to_end
+from faultinject.machine import Machine, Qemu, run_to_end, value
 from faultinject.oracle import (DiskOracle, DiskVerdict, Observation, audit_differences, client_reports,
                                 failed_programs)
 from faultinject.records import End, Experiment, Results, Stretch, read_timeline
@@ -92,7 +92,7 @@ class Workbench:
         """A machine whose outputs are files NAME.log, NAME.console and NAME.error."""
         log, console, error = (self.directory / f"{name}.{kind}" for kind in ("log", "console", "error"))
         machine = Machine(self.system, self.qemu, self.memory_mib, self.payload, deterministic_append(self.append),
-                          log=log, console=f"file,path={console}", error=f"file,path={error}",
+                          log=log, console=f"file,path={value(console)}", error=f"file,path={value(error)}",
                           plugin_options=[*options, f"log={log}", f"console={console}", f"error={error}",
                                           *self.system.plugin_options()])
         if self.plugin:

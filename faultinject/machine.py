@@ -63,6 +63,11 @@ def qemu_version(words: tuple[str, ...]) -> str:
     return match[1]
 
 
+def value(text: object) -> str:
+    """As a value among QEMU's options, which a comma separates."""
+    return str(text).replace(",", ",,")
+
+
 @dataclass
 class Machine:
     """One machine to be run. Paths of outputs are files that QEMU creates."""
@@ -95,9 +100,9 @@ class Machine:
         if self.memory_file:
             words[words.index("-M") + 1] += ",memory-backend=ram"
             words += ["-object", f"memory-backend-file,id=ram,size={self.memory_mib}M,"
-                                 f"mem-path={self.memory_file},share=on"]
+                                 f"mem-path={value(self.memory_file)},share=on"]
         if self.log:
-            words += ["-chardev", f"file,id=log,path={self.log}", "-device", "isa-debugcon,iobase=0xe9,chardev=log"]
+            words += ["-chardev", f"file,id=log,path={value(self.log)}", "-device", "isa-debugcon,iobase=0xe9,chardev=log"]
         for name, chardev, (port, line) in zip(("console", "error"), (self.console, self.error), SERIAL_LINES,
                                                strict=True):
             if chardev:
@@ -107,7 +112,7 @@ class Machine:
         if self.plugin_options:
             if not self.plugin.exists():
                 raise SetupError(f"{self.plugin} is missing", "build it: make")
-            words += ["-plugin", ",".join([str(self.plugin), *self.plugin_options])]
+            words += ["-plugin", ",".join(map(value, [self.plugin, *self.plugin_options]))]
         return words + self.more
 
     def start(self, **keywords: object) -> subprocess.Popen[bytes]:

@@ -299,3 +299,12 @@ def test_nothing_is_left_behind(bench: Workbench, golden: Golden) -> None:
     assert left <= {"fork.log", "fork.console", "fork.error"}
     running = subprocess.run(["pgrep", "-f", str(bench.directory)], capture_output=True, text=True, check=False)
     assert running.stdout == ""
+
+
+def test_directories_may_have_commas_and_blanks_in_their_names(tmp_path: Path) -> None:
+    directory = tmp_path / "a, b"
+    directory.mkdir()
+    bench = fi_guest.workbench(directory)
+    golden = fi_guest.golden(bench)
+    experiment, = fi_guest.run_faults(bench, golden, [(stretch_of_fs(golden).start_ns, "none", 0, 0)], jobs=1)
+    assert (experiment.end, experiment.disk_hash) == (End.VERDICT, golden.experiment.disk_hash)
