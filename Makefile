@@ -30,6 +30,8 @@ help: ## list what there is to do
 all: $(KERNEL) $(KERNEL_ISO) $(ALL_TARGETS) ## build everything into build/ (kernel ELF, ISO, programs)
 
 run: all ## boot to the console and its shell (Ctrl-A X leaves)
+	@$(MAKE) --no-print-directory -s foreign-busybox || \
+		echo "run: BusyBox, whose shell has pipes and jobs, cannot be built (above): the small shell instead"
 	@PERDURE_KERNEL=$(KERNEL) ./perdure console
 
 demo: all ## crash the file system under load at least 200 times, compare every file

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -20,8 +19,14 @@ from tools import bundle
 DISK_MIB = 32
 
 
+def copy_stripped(program: Path, target: Path) -> None:
+    """A program without debugging information."""
+    subprocess.run(["objcopy", "--strip-all", str(program), str(target)], check=True)
+    target.chmod(0o755)
+
+
 def shell_disk() -> bytes:
-    """A disk with what there is to play with: the programs of this build."""
+    """A disk with what there is to play with: the programs of this build, and BusyBox under all its names if it is one of them."""
     with tempfile.TemporaryDirectory(prefix="perdure-console-") as name:
         tree, image = Path(name) / "tree", Path(name) / "image"
         programs = tree / "bin"
@@ -29,8 +34,10 @@ def shell_disk() -> bytes:
         built = sorted((BUILD / "programs").glob("*")) if (BUILD / "programs").is_dir() else []
         for program in built:
             if program.is_file() and program.suffix == "":
-                shutil.copyfile(program, programs / program.name)
-                (programs / program.name).chmod(0o755)
+                copy_stripped(program, programs / program.name)
+        if (programs / "busybox").is_file():
+            for line in (BUILD / "foreign" / "busybox" / "links").read_text().split():
+                (programs / Path(line).name).symlink_to("busybox")
         (tree / "README").write_text("This disk is made anew at each `make run`. Your own: ./perdure console --disk IMG\n")
         make_ext2(image, DISK_MIB, tree)
         return image.read_bytes()

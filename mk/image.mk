@@ -3,6 +3,7 @@
 #
 # SERVICE_IMAGES     ELF files of the services, the monitor and init; bundled by their names without .elf
 # SHIPPED_PROGRAMS   programs that ship inside the image (user/rules.mk)
+# SHELL_COMMANDS     further names of the shell in it
 # SYSTEM_SERVICES_NAME, SYSTEM_IMAGES_NAME   what the system NAME has (abi/manifest.toml)
 
 # (Where the manifest has not been read yet, there is none at all.)
@@ -24,7 +25,8 @@ $(SYSTEM_LIST): $(BUILD)/manifest.mk
 
 $(SYSTEM_BUNDLE): tools/bundle.py $(SYSTEM_LIST) $(BUNDLE_FILES) $(BUILD)/servers.checked
 	$(call say,BUNDLE,$@) $(PYTHON) tools/bundle.py create --strip $@ system=$(SYSTEM_LIST) \
-		$(foreach file,$(BUNDLE_FILES),$(basename $(notdir $(file)))=$(file))
+		$(foreach file,$(BUNDLE_FILES),$(basename $(notdir $(file)))=$(file)) \
+		$(foreach name,$(SHELL_COMMANDS),$(name)=$(BUILD)/programs/shell)
 
 $(KERNEL_ISO): $(KERNEL) $(wildcard boot/grub.cfg)
 	$(call say,ISO,$@) rm -rf $(BUILD)/iso && mkdir -p $(BUILD)/iso/boot/grub && \

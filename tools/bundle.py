@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Makes and lists bundles: a header page of named entries, then each entry's bytes on pages of its own.
 
-Rule: the same entries in the same order give the same bytes. The format is that of struct bundle_header and struct
+Rule: the same entries in the same order give the same bytes; what is the same under several names is there once. The format is that of struct bundle_header and struct
 bundle_entry in abi/kernel.toml.
 """
 
@@ -35,15 +35,17 @@ def pack(entries: list[tuple[str, bytes]]) -> bytes:
     struct.pack_into("<QII", header, 0, MAGIC, VERSION, len(entries))
     body = bytearray()
     seen: set[str] = set()
+    places: dict[bytes, int] = {}
     for index, (name, data) in enumerate(entries):
         encoded = name.encode()
         if not 0 < len(encoded) < NAME_BYTES or name in seen:
             raise BundleError(f"the name {name!r} is empty, too long (47 bytes at most) or used twice: rename it")
         seen.add(name)
-        struct.pack_into(f"<{NAME_BYTES}sQQ", header, ENTRY_BYTES * (index + 1), encoded, PAGE_BYTES + len(body),
-                         len(data))
-        body += data
-        body += bytes(-len(data) % PAGE_BYTES)
+        place = places.setdefault(data, PAGE_BYTES + len(body))
+        struct.pack_into(f"<{NAME_BYTES}sQQ", header, ENTRY_BYTES * (index + 1), encoded, place, len(data))
+        if place == PAGE_BYTES + len(body):
+            body += data
+            body += bytes(-len(data) % PAGE_BYTES)
     return bytes(header + body)
 
 

@@ -26,6 +26,8 @@ $(BUILD)/obj/program/user/%.o: user/%.c $(PROGRAM_CC) $(SYSROOT_FILES)
 
 # Part of the kernel image: what must be there without a disk.
 SHIPPED_PROGRAMS := $(foreach name,$(filter shell bench sha256 recovery,$(PROGRAM_NAMES)),$(BUILD)/programs/$(name))
+# The shell's commands that another shell runs as programs (/system): the same file under more names.
+SHELL_COMMANDS := services top crash trace policy ps df free uptime
 PROGRAMS := $(PROGRAM_NAMES:%=$(BUILD)/programs/%)
 ALL_TARGETS += $(PROGRAMS)
 include user/foreign/rules.mk

@@ -24,7 +24,7 @@
 #define PROGRAM_PRIORITY 10
 #define RESERVED_PART 16
 
-_Static_assert(PROGRAM_SERVICES <= 8 && PROGRAM_CAPABILITIES <= 16, "struct child_capabilities has room");
+_Static_assert(PROGRAM_SERVICES <= 8 && PROGRAM_CAPABILITIES <= 24, "struct child_capabilities has room");
 
 static struct child children[GLUE_CHILDREN];
 static uint32_t ended; /* a notification that their ends are told to; 0 before the first child */
@@ -108,7 +108,8 @@ pid_t glue_child_announce(const struct inheritance *inheritance, uint64_t flags,
     return (pid_t)number;
 }
 
-void glue_child_request(struct spawn_request *request, struct child *child, uint32_t token, struct child_capabilities *tables)
+void glue_child_request(struct spawn_request *request, struct child *child, uint32_t token, int supervisor,
+                        struct child_capabilities *tables)
 {
     request->name = child->name;
     request->process_number = (uint64_t)child->number;
@@ -119,7 +120,7 @@ void glue_child_request(struct spawn_request *request, struct child *child, uint
     request->limit_pages = limit();
     request->exit_notification = ended;
     request->exit_bits = 1;
-    program_capabilities(request, tables->services, tables->capabilities, 0);
+    program_capabilities(request, tables->services, tables->capabilities, supervisor);
     for (uint32_t index = 0; index < request->service_count; index++) {
         if (tables->services[index].portal_slot == SLOT_PROC) {
             tables->services[index].badge = token;
@@ -129,11 +130,7 @@ void glue_child_request(struct spawn_request *request, struct child *child, uint
 
 void glue_child_started(struct child *child)
 {
-    int64_t result;
-
-    do {
-        result = glue_proc(PROC_AWAIT_START, (uint64_t)child->number, 0, 0);
-    } while (result == -PE_INTR);
+    glue_proc(PROC_AWAIT_START, (uint64_t)child->number, 0, 0);
 }
 
 void glue_child_forget(struct child *child)
@@ -200,7 +197,7 @@ pid_t glue_child_start(const char *path, char *const arguments[], char *const en
         return -1;
     }
     request.stream_count = inheritance.count;
-    glue_child_request(&request, child, token, &tables);
+    glue_child_request(&request, child, token, options->supervisor || glue_image_is_system(&child->image), &tables);
     if (options->set_group) {
         glue_proc(PROC_SET_GROUP, (uint64_t)child->number, (uint64_t)options->group, 0);
     }

@@ -21,6 +21,7 @@ struct child {
 /* How a program is started, besides its arguments. */
 struct child_options {
     const struct child_files *files;
+    int supervisor; /* it gets the right to supervise services, too, if this program has it */
     int set_group;
     pid_t group; /* with set_group: its process group, 0 for one of its own */
 };
@@ -40,9 +41,10 @@ pid_t glue_child_announce(const struct inheritance *inheritance, uint64_t flags,
 /* Fill in what every child has: numbers, capabilities and their tables, priority, the limit of its memory. */
 struct child_capabilities {
     struct spawn_service services[8];
-    struct spawn_capability capabilities[16];
+    struct spawn_capability capabilities[24];
 };
-void glue_child_request(struct spawn_request *request, struct child *child, uint32_t token, struct child_capabilities *tables);
+void glue_child_request(struct spawn_request *request, struct child *child, uint32_t token, int supervisor,
+                        struct child_capabilities *tables);
 
 /* The child runs: wait until it needs nothing of its parent any more. */
 void glue_child_started(struct child *child);

@@ -190,6 +190,9 @@ static _Noreturn void leave(const struct plan *plan, const char *path)
         }
     }
     glue_signals_exec();
+    if (!glue_image_is_system(&plan->loaded)) {
+        program_end_supervision();
+    }
     pd_set_name(SLOT_SELF_DOMAIN, slash ? slash + 1 : path);
     stub((const void *)(EXEC_WINDOW + PAGE_BYTES), plan->program.entry, plan->block);
     __builtin_unreachable();

@@ -218,7 +218,7 @@ static int make_copy(struct child *child, struct spawn_failure *failure)
     uint32_t domain;
     int64_t status;
 
-    glue_child_request(&request, child, child_token, &tables);
+    glue_child_request(&request, child, child_token, 1, &tables);
     if (spawn_begin(&request, &child->program, failure) != 0) {
         return -1;
     }

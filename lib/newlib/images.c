@@ -15,13 +15,24 @@
 #include "newlib/mappings.h"
 #include "spawn/program.h"
 
+int glue_system_program(const char *path, struct spawn_image *image)
+{
+    static const char directory[] = "/system/";
+
+    return strncmp(path, directory, sizeof directory - 1) == 0 && program_find_system(path + sizeof directory - 1, image);
+}
+
 int glue_image_open(const char *path, struct loaded_image *loaded)
 {
     struct stat status;
-    int fd = open(path, O_RDONLY);
     int reason;
+    int fd;
 
     *loaded = (struct loaded_image){.file = NULL};
+    if (glue_system_program(path, &loaded->image)) {
+        return 0;
+    }
+    fd = open(path, O_RDONLY);
     if (fd < 0) {
         return -1;
     }

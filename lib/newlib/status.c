@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "newlib/images.h"
 #include "newlib/glue.h"
 
 /* The file system's answer in the message page, as POSIX has it. */
@@ -31,6 +32,7 @@ static void convert(struct stat *answer)
 
 static int stat_path(const char *path, struct stat *answer, uint64_t no_follow)
 {
+    struct spawn_image image;
     uint32_t handle;
     enum open_file_kind kind = path ? glue_device(path, &handle) : OPEN_NONE;
 
@@ -38,6 +40,10 @@ static int stat_path(const char *path, struct stat *answer, uint64_t no_follow)
         const struct open_file device = {.kind = (uint8_t)kind, .handle = handle};
 
         glue_device_stat(&device, answer);
+        return 0;
+    }
+    if (path && glue_system_program(path, &image)) {
+        *answer = (struct stat){.st_mode = S_IFREG | 0555, .st_nlink = 1, .st_size = (off_t)image.bytes, .st_blksize = 4096};
         return 0;
     }
     if (glue_result(glue_path_call(FS_STAT, path, no_follow, 0, 0)) < 0) {
@@ -77,8 +83,12 @@ int fstat(int fd, struct stat *answer)
 
 int access(const char *path, int mode)
 {
+    struct spawn_image image;
     uint32_t handle;
 
+    if (path && glue_system_program(path, &image)) {
+        return mode & W_OK ? (int)glue_result(-PE_ROFS) : 0;
+    }
     if (path && glue_device(path, &handle) != OPEN_NONE) {
         return 0;
     }

@@ -5,6 +5,7 @@
 #include "perdure/boot.h"
 #include "perdure/domain.h"
 #include "perdure/memory.h"
+#include "perdure/slots.h"
 
 /* Whether the caller holds a capability of this type with these rights in `slot`. */
 static int holds(uint32_t slot, uint64_t wanted_type, uint64_t wanted_rights)
@@ -114,6 +115,26 @@ int program_find_system(const char *name, struct spawn_image *image)
     return find(&system_bundle, name, image);
 }
 
+#define SUPERVISION (RIGHT_USE | RIGHT_GRANT | RIGHT_SUPERVISE)
+
+void program_end_supervision(void)
+{
+    for (uint32_t slot = SLOT_SERVICES; slot < SLOT_SERVICES + MANIFEST_SERVICES; slot++) {
+        uint32_t kept;
+
+        if (!holds(slot, OBJECT_SERVICE, RIGHT_SUPERVISE)) {
+            continue;
+        }
+        kept = pd_slot_take();
+        pd_copy(SLOT_SELF_DOMAIN, slot, SLOT_SELF_DOMAIN, kept, RIGHT_GRANT, 0);
+        pd_delete(SLOT_SELF_DOMAIN, slot);
+        if (manifest_services[slot - SLOT_SERVICES].for_programs) {
+            pd_copy(SLOT_SELF_DOMAIN, kept, SLOT_SELF_DOMAIN, slot, RIGHT_GRANT, 0);
+        }
+        pd_slot_drop(kept);
+    }
+}
+
 void program_capabilities(struct spawn_request *request, struct spawn_service services[PROGRAM_SERVICES],
                           struct spawn_capability capabilities[PROGRAM_CAPABILITIES], int supervisor)
 {
@@ -130,13 +151,17 @@ void program_capabilities(struct spawn_request *request, struct spawn_service se
     request->capability_count = 0;
     for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
         uint32_t slot = SLOT_SERVICES + number;
+        int supervised = supervisor && holds(slot, OBJECT_SERVICE, SUPERVISION);
 
         if (manifest_services[number].for_programs && holds(slot, OBJECT_SERVICE, RIGHT_GRANT)) {
             services[request->service_count++] = (struct spawn_service){
                 manifest_services[number].name, slot, manifest_services[number].portal_slot, 0};
-            if (!supervisor) {
+            if (!supervised) {
                 capabilities[request->capability_count++] = (struct spawn_capability){slot, slot, RIGHT_GRANT};
             }
+        }
+        if (supervised) {
+            capabilities[request->capability_count++] = (struct spawn_capability){slot, slot, SUPERVISION};
         }
     }
     for (uint32_t index = 0; index < sizeof wanted_memories / sizeof wanted_memories[0]; index++) {

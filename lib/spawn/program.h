@@ -17,7 +17,7 @@
 
 /* Services a program is bound to, and slots it gets copies of, besides what spawn_start() gives everyone. */
 #define PROGRAM_SERVICES MANIFEST_PROGRAM_SERVICES
-#define PROGRAM_CAPABILITIES (MANIFEST_PROGRAM_SERVICES + 4)
+#define PROGRAM_CAPABILITIES (MANIFEST_SERVICES + 4)
 
 /* Map the bundles that the caller holds, once. Called by the others of this file. */
 void program_bundles(void);
@@ -36,11 +36,14 @@ int program_find(const char *name, struct spawn_image *image);
 int program_find_system(const char *name, struct spawn_image *image);
 
 /*
- * The usual capabilities: the services that the manifest has for programs, bound at their slots, the boot page and the
- * bundles passed on, and RIGHT_GRANT on those services unless `supervisor` (then the caller hands on more itself). What the caller does
- * not have is left out. Fills the tables and *request.
+ * The usual capabilities: the services that the manifest has for programs, bound at their slots, and RIGHT_GRANT on them; the boot
+ * page, the bundles and the account passed on. To a `supervisor`, too, the right to crash every service and to look at it. What the caller
+ * does not have is left out. Fills the tables and *request.
  */
 void program_capabilities(struct spawn_request *request, struct spawn_service services[PROGRAM_SERVICES],
                           struct spawn_capability capabilities[PROGRAM_CAPABILITIES], int supervisor);
+
+/* This domain supervises no more: what is left are the usual capabilities. */
+void program_end_supervision(void);
 
 #endif

@@ -170,7 +170,7 @@ static int64_t set_group(struct proc_process *self, const struct request *reques
     struct proc_process *process = request->words[0] ? process_find((uint32_t)request->words[0]) : self;
     uint32_t group = (uint32_t)request->words[1];
 
-    if (!process || (process != self && process->parent != self->number) || process->state == PROC_STATE_ENDED) {
+    if (!process || (process != self && process->parent != self->number)) {
         return -PE_SRCH;
     }
     group = group ? group : process->number;

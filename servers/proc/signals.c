@@ -53,7 +53,7 @@ uint32_t signal_send_group(uint32_t group, uint32_t number)
     uint32_t count = 0;
 
     for (uint32_t place = 0; group && place < PROC_PROCESSES; place++) {
-        if (table[place].group == group && table[place].state != PROC_STATE_ENDED) {
+        if (table[place].group == group && table[place].state != PROC_STATE_FREE) {
             count++;
             if (number) {
                 signal_send(&table[place], number);

@@ -33,7 +33,8 @@ static inline bool signals_due(const struct proc_process *process)
 /* Send a signal to one process. */
 void signal_send(struct proc_process *process, uint32_t number);
 
-/* Send one to each process of a group; how many there are. */
+/* Send one to each process of a group; how many there are, those included that have ended and have not been waited for: as long as one
+ * of them is there, the group is. */
 uint32_t signal_send_group(uint32_t group, uint32_t number);
 
 /* What a process wants done has changed: deal with what is pending and not caught any more. */

@@ -142,6 +142,12 @@ static void try_offset_take(const struct proc_process *process, const uint64_t w
     outcome->word1 = region->offsets[number];
 }
 
+/* What others will surely do soon is waited for whatever signals there are: who called again at once would only take time from them. */
+static bool is_interrupted(uint32_t operation)
+{
+    return operation != PROC_OFFSET_TAKE && operation != PROC_AWAIT_START;
+}
+
 struct outcome waiters_try(struct proc_process *process, uint32_t operation, const uint64_t words[3], bool again)
 {
     struct outcome outcome = {.result = -PE_NOSYS};
@@ -168,7 +174,7 @@ struct outcome waiters_try(struct proc_process *process, uint32_t operation, con
     default:
         break;
     }
-    if (outcome.result == SERVICE_DEFER && signals_due(process) && operation != PROC_OFFSET_TAKE) {
+    if (outcome.result == SERVICE_DEFER && signals_due(process) && is_interrupted(operation)) {
         outcome.result = -PE_INTR;
     }
     return outcome;

@@ -131,20 +131,6 @@ static int supervises(const char *name, const struct spawn_image *image)
     return 0;
 }
 
-/* Give the right to crash and to look at every service and the monitor, and to bind to them. */
-static uint32_t supervision(struct spawn_capability *capabilities)
-{
-    uint32_t count = 0;
-
-    for (uint32_t number = 0; number < MANIFEST_SERVICES; number++) {
-        if (manifest_services[number].kind != MANIFEST_ROOT && service_present(number)) {
-            capabilities[count++] = (struct spawn_capability){SLOT_SERVICES + number, SLOT_SERVICES + number,
-                                                              RIGHT_USE | RIGHT_GRANT | RIGHT_SUPERVISE};
-        }
-    }
-    return count;
-}
-
 /* What observers know a program by: its first argument (a client's name), or its own name. */
 static void keep_name(uint32_t index, const char *name)
 {
@@ -184,7 +170,7 @@ static void start(const char *const *line_words, uint64_t quota_pages)
         {.kind = STARTUP_CONSOLE, .descriptor = 2, .number = CONSOLE_STREAM_ERROR},
     };
     struct spawn_service services[PROGRAM_SERVICES];
-    struct spawn_capability capabilities[PROGRAM_CAPABILITIES + MANIFEST_SERVICES];
+    struct spawn_capability capabilities[PROGRAM_CAPABILITIES];
     struct spawn_failure failure = {0, "no such program in the payload or the system bundle"};
     uint32_t index = program_count++;
     struct spawn_image image;
@@ -211,7 +197,6 @@ static void start(const char *const *line_words, uint64_t quota_pages)
         program_capabilities(&request, services, capabilities, supervises(line_words[0], &image));
         if (supervises(line_words[0], &image)) {
             request.priority_limit = PRIORITY_MAXIMUM;
-            request.capability_count += supervision(capabilities + request.capability_count);
         }
     }
     if (!found || spawn_start(&request, &image, &programs[index], &failure) != 0) {

@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "newlib/children.h"
 #include "user/shell/shell.h"
+
+#define DISK_SHELL "/bin/ash"
 
 static int last_status;
 static int leaving;
@@ -178,13 +182,12 @@ static void stay(int signal_number)
     (void)signal_number;
 }
 
-int main(void)
+static int own_loop(void)
 {
     char line[LINE_BYTES];
     char directory[PATH_MAX];
     char prompt[PATH_MAX + 16];
 
-    signal(SIGINT, stay);
     if (isatty(STDIN_FILENO)) {
         puts("Perdure. `help` lists the commands, Tab completes, `crash fs` kills the file system.");
     }
@@ -197,4 +200,58 @@ int main(void)
         run_line(line);
     }
     return last_status;
+}
+
+/* The shell of the disk, if there is one, with all that this one may do: its status, or -1. Its commands about the system are
+ * programs under /system, which are this program under their names. */
+static int hand_over(void)
+{
+    static char *arguments[] = {(char *)"sh", (char *)"-i", NULL};
+    static struct child_files files;
+    const struct child_options options = {.files = &files, .supervisor = 1};
+    struct spawn_failure failure;
+    pid_t shell;
+    int status;
+
+    if (access(DISK_SHELL, X_OK) != 0) {
+        return -1;
+    }
+    setenv("PATH", "/bin:/system", 0);
+    setenv("PS1", "$PWD> ", 0);
+    puts("Perdure. `services` and `top` show the system, `crash fs` kills the file system, `exit` ends the machine.");
+    fflush(stdout);
+    glue_files_begin(&files);
+    shell = glue_child_start(DISK_SHELL, arguments, environ, &options, &failure);
+    if (shell < 0 || waitpid(shell, &status, 0) != shell) {
+        complain("shell", DISK_SHELL);
+        return -1;
+    }
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* One command, whose name this program was started under. */
+static const struct command *called_as(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return command_find(slash ? slash + 1 : name);
+}
+
+int main(int count, char **words)
+{
+    const struct command *command = count > 0 ? called_as(words[0]) : NULL;
+
+    if (command) {
+        words[0] = (char *)command->name;
+        return command->run(count, words);
+    }
+    signal(SIGINT, stay);
+    if (isatty(STDIN_FILENO)) {
+        int status = hand_over();
+
+        if (status >= 0) {
+            return status;
+        }
+    }
+    return own_loop();
 }
