@@ -329,8 +329,16 @@ def demo(crashes: int, seed: int, directory: Path) -> None:
 @cli.command()
 @click.option("--out", "path", type=image_option, default=BUILD / "bench.json", metavar="FILE",
               help="Default: build/bench.json.")
-def bench(path: Path) -> None:
+@click.option("--picture", type=image_option, metavar="FILE", help="Instead of measuring, draw one call function by function, "
+              "as it went, to an SVG.")
+def bench(path: Path, picture: Path | None) -> None:
     """Measure calls, recovery and file operations in instructions, beside other kernels' figures."""
+    if picture:
+        from bench import path as one_call
+
+        story = one_call.picture(picture)
+        click.echo(f"{picture}: {story.outcome}; {story.reason}")
+        return
     from bench import measure
     from faultinject import table
 

@@ -19,6 +19,7 @@ WORDS = LANES[Who.MONITOR] + 62
 SOFT, WAITING, ALIVE = "#666666", "#f3ead3", "#d7e6f4"
 GOOD = "#2a9d5c"
 STAGE_COLOURS = {"detect": "#7b241c", **{name: colour for _, name, colour in STEP_FIELDS}}
+LANE_COLOURS = {Who.CLIENT.value: "#d98416", Who.KERNEL.value: "#1f77b4", Who.SERVICE.value: "#2a9d5c"}
 #: Steps that are drawn; of more, those in the middle are left out and counted.
 STEPS_MOST, STEPS_LAST = 34, 8
 
@@ -63,9 +64,12 @@ class Picture:
         return str(self._drawing)
 
     def _lanes(self) -> None:
+        present = {who for step in self._steps for who in (step.who, step.to)} | {Who.CLIENT, Who.SERVICE, Who.KERNEL}
         names = {Who.CLIENT: self._story.client or "no client", Who.SERVICE: self._story.service, Who.KERNEL: "kernel",
                  Who.MONITOR: "monitor"}
         for who, x in LANES.items():
+            if who not in present:
+                continue
             self._drawing.rectangle(x - 40, TOP - 44, 80, 24, "#eeeeee")
             self._drawing.text(x, TOP - 28, names[who][:12], 12.5, INK, "middle", "bold")
             self._drawing.line(x, TOP - 20, x, self._bottom, FAINT, 1.2)
@@ -100,8 +104,9 @@ class Picture:
         colour = CRASH if step.bad else INK
         if step.time_ns is not None:
             since = step.time_ns - self._story.start_ns
-            self._drawing.text(TIME_RIGHT, y - 1, "+" + span(since) if since else "0", 11.5, INK, "end")
-            if self._previous_ns is not None:
+            words = f"{since:,}" if not self._story.timed else "+" + span(since) if since else "0"
+            self._drawing.text(TIME_RIGHT, y - 1, words, 11.5, INK, "end")
+            if self._previous_ns is not None and self._story.timed:
                 self._drawing.text(TIME_RIGHT, y + 14, "after " + span(step.time_ns - self._previous_ns), 10.5, SOFT, "end")
             self._previous_ns = step.time_ns
         if step.stage:
@@ -123,16 +128,16 @@ class Picture:
         if not total:
             return
         top, left, width = self._bottom + 48, 24.0, WIDTH - 48
-        self._drawing.text(24, top - 8, f"The recovery to scale: {span(total)} from the failure to the reply", 12.5, INK,
-                           weight="bold")
+        length_of = span if self._story.timed else "{:,}".format
+        self._drawing.text(24, top - 8, f"{self._story.scale}: {length_of(total)}", 12.5, INK, weight="bold")
         label = left
         x = left
         for name, length in self._story.stages:
-            colour = STAGE_COLOURS[name]
+            colour = STAGE_COLOURS.get(name) or LANE_COLOURS[name]
             self._drawing.rectangle(x, top, width * length / total, 18, colour)
             x += width * length / total
             self._drawing.rectangle(label, top + 30, 10, 10, colour)
-            words = f"{name} {span(length)}"
+            words = f"{name} {length_of(length)}"
             self._drawing.text(label + 14, top + 39, words, 11)
             label += 26 + 5.8 * len(words)
 

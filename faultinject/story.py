@@ -63,6 +63,9 @@ class Story:
     outcome: str
     reason: str
     stages: list[tuple[str, int]] = field(default_factory=list)
+    scale: str = "The recovery to scale, from the failure to the reply"
+    #: Its times are of a clock, else numbers of instructions.
+    timed: bool = True
 
 
 CAUSES = {Cause.EXCEPTION: "exception", Cause.HANG: "hang: more processor time than a transaction may take",

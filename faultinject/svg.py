@@ -6,6 +6,8 @@ from __future__ import annotations
 from xml.sax.saxutils import escape, quoteattr
 
 FONT = "Helvetica, Arial, sans-serif"
+#: On a dark page light and dark change places, and hues stay what they are.
+DARK = "@media (prefers-color-scheme: dark) {svg {filter: invert(0.9) hue-rotate(180deg)}}"
 
 
 class Drawing:
@@ -61,4 +63,4 @@ class Drawing:
 
     def __str__(self) -> str:
         return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}" '
-                f'viewBox="0 0 {self.width} {self.height}">\n' + "\n".join(self._parts) + "\n</svg>\n")
+                f'viewBox="0 0 {self.width} {self.height}">\n<style>{DARK}</style>\n' + "\n".join(self._parts) + "\n</svg>\n")

@@ -189,11 +189,14 @@ static const struct stop_handlers *mode_start(void)
     if (strcmp(mode, "count") == 0) {
         return count_configure(options.events) ? &count_handlers : NULL;
     }
+    if (strcmp(mode, "path") == 0) {
+        return path_configure(options.events) ? &path_handlers : NULL;
+    }
     if (strcmp(mode, "debug") == 0) {
         return options.plan && plan_read(options.plan) && debug_configure(options.events) ? &debug_handlers
                                                                                           : NULL;
     }
-    fprintf(stderr, "fault injection: mode \"%s\" is not known (golden, trace, fork, single, crash, count, debug)\n",
+    fprintf(stderr, "fault injection: mode \"%s\" is not known (golden, trace, fork, single, crash, count, path, debug)\n",
             mode);
     return NULL;
 }

@@ -5,6 +5,7 @@
  *   trace   which instructions of the services are executed, one by one, and what they read and replace
  *   crash   kills services again and again, reports crashes and recoveries; cuts the power at a given instruction
  *   count   privileged operations between the marks that a benchmark sets
+ *   path    every instruction between two marks
  *   debug   one experiment, stopped for a debugger where its fault is due
  * Each reports to files named by options; crash, count and debug write a line an event, at once, so that a run which ends
  * abruptly leaves what was so far.
@@ -63,6 +64,9 @@ extern const struct stop_handlers count_handlers;
 bool count_configure(const char *events_path);
 /* Adds the address of a kernel entry point. */
 bool count_add_entry(uint64_t address);
+
+extern const struct stop_handlers path_handlers;
+bool path_configure(const char *events_path);
 
 extern const struct stop_handlers debug_handlers;
 /* After plan_read(). */
