@@ -362,7 +362,8 @@ void service_invoke(struct thread *self, struct capability *capability, uint64_t
     else if ((operation >= SERVICE_OPEN_SSR && operation <= SERVICE_DEFERRED) ||
              (operation >= SERVICE_ALARM && operation <= SERVICE_DROP))
         needed = RIGHT_SERVE;
-    else if ((operation >= SERVICE_RECORD && operation <= SERVICE_ACKNOWLEDGE) || operation == SERVICE_USAGE)
+    else if ((operation >= SERVICE_RECORD && operation <= SERVICE_ACKNOWLEDGE) || operation == SERVICE_USAGE ||
+             operation == SERVICE_CHECK)
         needed = RIGHT_SUPERVISE;
     else {
         thread_status(self, PD_BAD_OPERATION);

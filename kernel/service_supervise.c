@@ -125,6 +125,18 @@ static int64_t crash(struct service *service)
     return PD_OK;
 }
 
+/* Whoever has not dealt with the last heartbeat when the next one comes has missed it. */
+static int64_t check(struct service *service)
+{
+    if (service->stage != STAGE_RUNNING)
+        return PD_BAD_STAGE;
+    if ((service->pending_events | service->taken_events) & EVENT_CHECK)
+        service_fail(service, &(struct failure){.cause = CAUSE_HEARTBEAT, .instruction = service->worker->rip});
+    else
+        service_event(service, EVENT_CHECK);
+    return PD_OK;
+}
+
 static int64_t set_supervisor(struct thread *self, struct service *service)
 {
     struct capability *argument = capability_at(&self->domain->table, self->rdi);
@@ -203,6 +215,9 @@ void service_supervise(struct thread *self, struct service *service, uint64_t op
         return;
     case SERVICE_USAGE:
         usage(self, service);
+        return;
+    case SERVICE_CHECK:
+        thread_status(self, check(service));
         return;
     case SERVICE_SET_SUPERVISOR:
         thread_status(self, set_supervisor(self, service));

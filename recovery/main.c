@@ -7,7 +7,8 @@
  *        data restored) -> restart -> acknowledge
  *
  * It is above all others in priority, calls no service, and waits for nothing but its notification, with a
- * deadline, after which it looks at all services unasked. When it dies or leaves a record unacknowledged
+ * deadline: each second it looks at all services unasked, and at each heartbeat of a service it has that service look at
+ * itself (heartbeat.h). When it dies or leaves a record unacknowledged
  * for too long, the kernel itself starts its next incarnation (the one fixed rule). It keeps no state:
  * monitor.h.
  *
@@ -15,30 +16,33 @@
  */
 #include "servers/common/server.h"
 
+#include "heartbeat.h"
 #include "monitor.h"
 #include "perdure/boot.h"
 #include "perdure/notification.h"
 
-#define LOOK_UNASKED_NS 1000000000u
+#define LOOK_UNASKED_US 1000000u
 
 /* A monitor has no calls to reply to, so its start is its life. */
 static _Noreturn void watch(void)
 {
     uint64_t all = monitor_all_services();
+    uint64_t looked_ns = pd_now_ns();
 
     /* Whatever happened before this incarnation is in the stages of the services. */
     monitor_watch(all);
     monitor_look_after(all);
     for (;;) {
         uint64_t bits;
-        int64_t status = pd_wait(SLOT_NOTIFICATION, all, pd_now_ns() + LOOK_UNASKED_NS, &bits);
+        int64_t status = pd_wait(SLOT_NOTIFICATION, all, heartbeat_next_ns(LOOK_UNASKED_US, looked_ns), &bits);
+        uint64_t now_ns = pd_now_ns();
 
-        if (status == PD_TIMEOUT) {
-            bits = all;
-        } else if (status != PD_OK) {
+        if (status != PD_OK && status != PD_TIMEOUT) {
             server_panic(SERVER_PANIC_MANIFEST);
         }
-        monitor_look_after(bits);
+        monitor_look_after(heartbeat_is_between(LOOK_UNASKED_US, looked_ns, now_ns) ? all : bits);
+        heartbeat_ask(looked_ns, now_ns);
+        looked_ns = now_ns;
     }
 }
 

@@ -30,7 +30,7 @@ static bool same_fault(const struct fault_record *one, const struct fault_record
     if (one->cause != other->cause || is_start(one) != is_start(other)) {
         return false;
     }
-    if (one->cause == CAUSE_HANG) {
+    if (one->cause == CAUSE_HANG || one->cause == CAUSE_HEARTBEAT) {
         return true;
     }
     return one->vector == other->vector && one->rip == other->rip && one->code == other->code;

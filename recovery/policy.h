@@ -6,7 +6,7 @@
  * itself been restarted decides the same. No clock, no memory, no call.
  *
  * Two faults are *the same* when cause, vector, code (of a panic or a failed check) and instruction agree;
- * of hangs the cause alone, for a hang is stopped at any place of its loop. A kill from outside is never
+ * of hangs and missed heartbeats the cause alone, for they are stopped at any place. A kill from outside is never
  * evidence: it says nothing about the service or about the request that it interrupted.
  *
  *  rule  the newest fault happened              and                                       decision

@@ -207,6 +207,7 @@ struct manifest_service {
     uint32_t region_bytes;
     uint32_t outbox_pages;
     uint32_t hang_limit_us;
+    uint32_t heartbeat_us; /* between two checks that the monitor asks for, 0: it asks for none */
     uint32_t priority;
     uint32_t priority_limit; /* that it may give to what it schedules, 0: it schedules nothing */
     uint32_t quota_pages;
@@ -276,7 +277,8 @@ def manifest_header(model: Model) -> str:
                    f".kind = MANIFEST_{service.kind.upper()}", f".number = {service.number}",
                    f".base = SERVICE_BASE_{service.name.upper()}", f".ssr_bytes = {service.ssr_bytes}",
                    f".region_bytes = {service.region_bytes}", f".outbox_pages = {service.outbox_pages}",
-                   f".hang_limit_us = {service.hang_limit_us}", f".priority = {service.priority}",
+                   f".hang_limit_us = {service.hang_limit_us}", f".heartbeat_us = {service.heartbeat_us}",
+                   f".priority = {service.priority}",
                    f".priority_limit = {service.priority_limit}",
                    f".quota_pages = {service.quota_pages}", f".calls = {mask:#x}",
                    f".portal_slot = {service.portal_slot}", f".for_programs = {int(service.for_programs)}"]

@@ -27,6 +27,7 @@ def _read_service(source: Source, name: str, table: dict[str, Any]) -> Service:
                    interface=table.get("interface", name), base=table["base"],
                    ssr_bytes=table.get("ssr_bytes", 0), region_bytes=table.get("region_bytes", 0),
                    outbox_pages=table.get("outbox_pages", 0), hang_limit_us=table["hang_limit_us"],
+                   heartbeat_us=table.get("heartbeat_us", 0),
                    priority=table["priority"], priority_limit=table.get("priority_limit", 0), quota_pages=table["quota_pages"],
                    calls=source.require(table, "calls", list, where),
                    devices=read_devices(source, name, table.get("devices", [])),
@@ -85,6 +86,10 @@ def _check_numbers(source: Source, services: list[Service], limits: dict[str, in
         if not 0 <= service.priority <= limits["PRIORITY_MAXIMUM"]:
             raise AbiError(source.where(header, r"^priority\s*="), f"priority {service.priority} is out of range",
                            f"use 0..{limits['PRIORITY_MAXIMUM']}")
+        if service.heartbeat_us and service.heartbeat_us <= service.hang_limit_us:
+            raise AbiError(source.where(header, r"^heartbeat_us\s*="),
+                           f"{service.name} is asked every {service.heartbeat_us} us and may take {service.hang_limit_us} us",
+                           "a heartbeat must be longer than the hang limit")
         if not 0 <= service.priority_limit < max(service.priority, 1):
             raise AbiError(source.where(header, r"^priority_limit\s*="),
                            f"{service.name} may give the priority {service.priority_limit} to others and has {service.priority}",

@@ -136,6 +136,7 @@ class Service:
     region_bytes: int
     outbox_pages: int
     hang_limit_us: int
+    heartbeat_us: int
     priority: int
     priority_limit: int
     quota_pages: int

@@ -68,6 +68,12 @@ static inline int64_t pd_service_crash(uint32_t service)
     return pd_invoke_4(service, SERVICE_CRASH, 0, 0, 0, 0);
 }
 
+/* The heartbeat: have it look at itself (EVENT_CHECK). One that has not done so since it was asked last is ended. */
+static inline int64_t pd_service_check(uint32_t service)
+{
+    return pd_invoke_4(service, SERVICE_CHECK, 0, 0, 0, 0);
+}
+
 /* stage STAGE_*, incarnation from 1, restarts and bindings now. */
 static inline int64_t pd_service_stats(uint32_t service, uint64_t *stage, uint64_t *incarnation,
                                        uint64_t *restarts, uint64_t *bindings)

@@ -31,7 +31,7 @@ void service_start_fresh(void)
 
 void service_event(uint64_t bits)
 {
-    if (bits & EVENT_UART) {
+    if (bits & (EVENT_UART | EVENT_CHECK)) { /* an interrupt may have been lost */
         input_drain();
     }
     if (console_region()->interrupted) {

@@ -3,7 +3,12 @@
 #include "output.h"
 
 #include "abi/posix_errno.h"
+#include "confirm.h"
 #include "state.h"
+
+#define GUARD 0xff /* behind a chunk: more than it must not leave */
+
+static uint32_t confirmed; /* bytes of the WRITE under way that have left, counted by who confirms */
 
 static void set_point(struct progress *progress, uint32_t sent, uint32_t leaving, uint32_t chunk_bytes)
 {
@@ -47,6 +52,9 @@ static struct progress *progress_begin(uint32_t binding, uint32_t stream, uint32
     if (progress->binding != binding || progress->bytes != bytes || progress->checksum != checksum ||
         progress->writes != writes || progress->point.sent > bytes) {
         set_point(progress, 0, 0, 0); /* first, so that no half of the rest is believed */
+        if (progress->point.sent != 0) {
+            server_panic(CONSOLE_PANIC_PROGRESS);
+        }
         progress->binding = binding;
         progress->bytes = bytes;
         progress->checksum = checksum;
@@ -74,6 +82,7 @@ static uint32_t fill_chunk(const uint8_t *from, uint32_t bytes, uint32_t *chunk_
         }
         chunk[filled++] = from[taken++];
     }
+    chunk[filled] = GUARD;
     *chunk_bytes = filled;
     return taken;
 }
@@ -97,25 +106,55 @@ static const struct uart *uart_of(uint32_t stream)
                                                                                          : &console.first;
 }
 
+/* How far the WRITE under way has come, by both counts: the next incarnation has nothing but what is noted. */
+static void note(struct progress *progress, uint32_t sent, uint32_t leaving, uint32_t chunk_bytes)
+{
+    if (sent != confirmed) {
+        server_panic(CONSOLE_PANIC_PROGRESS);
+    }
+    set_point(progress, sent, leaving, chunk_bytes);
+}
+
+/* Before the `chunk_bytes` bytes leave that `taken` bytes of the WRITE have become: it is their turn, on this line. */
+static void confirm_leaving(const struct progress *progress, const struct uart *uart, uint32_t taken, uint32_t chunk_bytes)
+{
+    bool is_second = console_outbox()->stream == CONSOLE_STREAM_ERROR && console.second.present && !console.terminal;
+
+    if (progress->point.sent != confirmed || taken > progress->bytes - confirmed || chunk_bytes > UART_FIFO_BYTES ||
+        uart != (is_second ? &console.second : &console.first) ||
+        !confirm_chunk(server_message(), chunk_bytes, console_outbox()->outgoing + confirmed, taken, console.terminal)) {
+        server_panic(CONSOLE_PANIC_PROGRESS);
+    }
+}
+
+/* After they have left: they have, and no more. */
+static void confirm_left(uint32_t taken, uint32_t chunk_bytes)
+{
+    if (!chunk_is_wiped(chunk_bytes) || ((const uint8_t *)server_message())[chunk_bytes] != GUARD) {
+        server_panic(CONSOLE_PANIC_PROGRESS);
+    }
+    confirmed += taken;
+}
+
 /* Sends what of the outgoing bytes has not been sent, as far as the line takes it. */
 static void send_rest(struct progress *progress, uint32_t stream)
 {
     const struct uart *uart = uart_of(stream);
     uint32_t sent = progress->point.sent;
 
+    confirmed = sent;
     while (sent < progress->bytes && uart_is_sendable(uart)) {
         uint32_t chunk_bytes;
         uint32_t taken = fill_chunk(console_outbox()->outgoing + sent, progress->bytes - sent, &chunk_bytes);
 
-        if (progress->point.sent != sent) {
-            server_panic(CONSOLE_PANIC_PROGRESS); /* else the same chunk would go out again and again */
-        }
+        confirm_leaving(progress, uart, taken, chunk_bytes);
         if (!chunk_is_wiped(chunk_bytes)) {
-            set_point(progress, sent, taken, chunk_bytes);
+            note(progress, sent, taken, chunk_bytes);
         }
         uart_send(uart, chunk_bytes);
+        confirm_left(taken, chunk_bytes);
         sent += taken;
-        set_point(progress, sent, 0, 0);
+        note(progress, sent, 0, 0);
     }
 }
 
@@ -126,10 +165,16 @@ int64_t output_write(uint32_t binding, uint32_t stream, uint32_t bytes)
 
     outbox->writing = 0;
     memcpy(outbox->outgoing, server_message(), bytes);
+    if (!confirm_copy(outbox->outgoing, server_message(), bytes)) {
+        server_panic(CONSOLE_PANIC_PROGRESS);
+    }
     progress = progress_begin(binding, stream, bytes);
     outbox->stream = stream;
     outbox->writing = 1 + binding % CONSOLE_WRITERS;
     send_rest(progress, stream);
+    if (progress->point.sent != confirmed || confirmed > bytes) {
+        server_panic(CONSOLE_PANIC_PROGRESS); /* what the client would be told is not what left */
+    }
     outbox->writing = 0;
     console_region()->writes[binding % CONSOLE_WRITERS]++;
     if (bytes > 0 && progress->point.sent == 0) {

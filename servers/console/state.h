@@ -55,7 +55,7 @@ struct console_outbox {
     uint8_t outgoing[MESSAGE_BYTES]; /* the message of a WRITE, while the message page goes to and fro */
 };
 
-#define CONSOLE_PANIC_PROGRESS 0x636e0001 /* fault record's code: a WRITE did not come as far as it had sent */
+#define CONSOLE_PANIC_PROGRESS 0x636e0001 /* fault record's code: of a WRITE, something else was about to leave, has left or was noted */
 
 _Static_assert(sizeof(struct progress_point) == sizeof(uint64_t), "written as one");
 _Static_assert(sizeof(struct console_outbox) <= 3 * PAGE_BYTES, "the outbox of the manifest");

@@ -50,6 +50,7 @@ bool heap_put(struct heap *heap, uint32_t binding, uint64_t due_ns)
     if (heap->count == TIMER_WAITERS) {
         return false;
     }
+    heap->sum += HEAP_SUMMAND(binding, due_ns);
     heap->count++;
     rise(heap, heap->count - 1, (struct heap_entry){due_ns, binding});
     return true;
@@ -60,6 +61,7 @@ void heap_remove(struct heap *heap, uint32_t binding)
     uint32_t place = place_of(heap, binding);
 
     if (place < heap->count) {
+        heap->sum -= HEAP_SUMMAND(binding, heap->entries[place].due_ns);
         close_gap(heap, place);
     }
 }

@@ -18,7 +18,16 @@ struct heap_entry {
     uint32_t binding;
 };
 
+/*
+ * What an entry adds to the heap's sum; it is there for whoever doubts that what was put in is what is in.
+ * The factor is odd, so that bindings do not cancel out.
+ */
+#define HEAP_SUMMAND(binding, due_ns) ((due_ns) + (uint64_t)(binding) * 0x9e3779b97f4a7c15u)
+
+#define HEAP_NOT_IN 0 /* no time at which anything is due */
+
 struct heap {
+    uint64_t sum;
     uint32_t count;
     struct heap_entry entries[TIMER_WAITERS];
 };

@@ -24,11 +24,15 @@ void service_start_fresh(void)
 
 void service_event(uint64_t bits)
 {
-    (void)bits;
     wait_answer_due();
+    if (bits & EVENT_CHECK) {
+        wait_look();
+    }
+    wait_settle(true);
 }
 
 void service_unbind(struct request *request)
 {
     wait_forget(request->binding);
+    wait_settle(false);
 }

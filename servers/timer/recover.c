@@ -22,5 +22,5 @@ static bool recover(const struct service_binding *binding)
 void service_start_recovered(void)
 {
     service_recover_each(recover);
-    wait_arm();
+    wait_settle(false);
 }

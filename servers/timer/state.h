@@ -15,6 +15,17 @@
 
 #define ALARM_NEVER UINT64_MAX
 
+/* Codes of the panics, as the fault record shows them. */
+enum timer_panic_code {
+    TIMER_PANIC_FIRST = 0x746d0001, /* it is not the first alarm of a client that was found */
+    TIMER_PANIC_STATE,              /* the state of a client that waits cannot be opened */
+    TIMER_PANIC_CALL,               /* what a call did or answered was not confirmed */
+    TIMER_PANIC_TAKEN,              /* what an event took out of an SSR was not */
+    TIMER_PANIC_HEAP,               /* the heap is not what was put into it */
+    TIMER_PANIC_LATE,               /* somebody is due, and there was time to answer */
+    TIMER_PANIC_FORGOTTEN           /* a client waits that is not in the heap */
+};
+
 /* Set an alarm to expire first at `due_ns` (0: never) and then every `period_ns` (0: not again). */
 void alarm_set(struct timer_alarm *alarm, uint64_t due_ns, uint64_t period_ns);
 

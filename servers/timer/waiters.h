@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "servers/common/server.h"
+
 /* The alarms that a client waits for, 0 if it does not wait. */
 uint64_t wait_mask(uint32_t binding);
 
@@ -27,11 +29,20 @@ void wait_forget(uint32_t binding);
 /* For events: answer those that are due; more than a transaction can answer are left to the next event. */
 void wait_answer_due(void);
 
+/* A client was told to wait: it is in the heap, with the first of the alarms that it asked for. */
+void wait_confirm(const struct request *request);
+
 /* For recovery, with the client's SSR open: put it into the heap if it has a deferred request. False: no
  * room. */
 bool wait_recover(uint32_t binding);
 
-/* Have an event come when the first is due. */
-void wait_arm(void);
+/* At a heartbeat: all who wait are in the heap. */
+void wait_look(void);
+
+/*
+ * The end of every transaction: what is in the heap is confirmed, and an event will come when the first is due. Of an event that
+ * has `answered`, that nobody was overlooked.
+ */
+void wait_settle(bool answered);
 
 #endif

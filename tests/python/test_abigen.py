@@ -88,6 +88,11 @@ def test_a_scheduler_that_could_put_others_above_itself_is_refused(source: Path)
     assert f"manifest.toml:{line}" in refusal(source)
 
 
+def test_a_heartbeat_within_the_hang_limit_is_refused(source: Path) -> None:
+    line = replace(source / "manifest.toml", "heartbeat_us = 50000", "heartbeat_us = 20000", after="[service.timer]")
+    assert f"manifest.toml:{line}" in refusal(source)
+
+
 def test_a_device_of_two_services_is_refused_at_the_second(source: Path) -> None:
     line = replace(source / "manifest.toml", "first = 0xcf8", "first = 0x3ff", after="[service.blk]")
     message = refusal(source)

@@ -265,6 +265,36 @@ static const char *events_of_before_and_of_a_busy_service_arrive(void)
     return NULL;
 }
 
+/* It is an event like any other, but the next one is not asked for before it has been dealt with. */
+static const char *a_heartbeat_that_is_missed_ends_the_incarnation(void)
+{
+    const struct fault_record *record = pd_message();
+    struct task task;
+
+    EXPECT(service_start(&service, 256, 0, 2000000), PD_OK);
+    EXPECT(service_ask(&service, GUEST_ADD, 1, 2), 3);
+    EXPECT(pd_service_check(service.service), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->event_count, 1));
+    EXPECT(board()->events, EVENT_CHECK);
+    EXPECT(pd_service_check(service.service), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->event_count, 2));
+    EXPECT(ask_from_task(&task, GUEST_HOLD, 0), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->serving, 4));
+    EXPECT(pd_service_check(service.service), PD_OK);
+    EXPECT(pd_service_check(service.service), PD_OK);
+    EXPECT(pd_service_check(service.service), PD_BAD_STAGE);
+    EXPECT(pd_invoke_4(service.service, SERVICE_RECORD, 0, 0, 0, 0), PD_OK);
+    EXPECT(record->cause, CAUSE_HEARTBEAT);
+    board()->release = 1;
+    EXPECT(service_bring_back(&service), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->event_count, 3)); /* what was asked for last */
+    EXPECT(pd_service_check(service.service), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->event_count, 4));
+    task_end(&task);
+    service_stop(&service);
+    return NULL;
+}
+
 static const char *a_client_without_time_delays_no_event(void)
 {
     struct task task;
@@ -368,6 +398,7 @@ const struct test service_tests[] = {
     {"a_hang_ends_the_incarnation", a_hang_ends_the_incarnation},
     {"giving_up_answers_everyone", giving_up_answers_everyone},
     {"events_of_before_and_of_a_busy_service_arrive", events_of_before_and_of_a_busy_service_arrive},
+    {"a_heartbeat_that_is_missed_ends_the_incarnation", a_heartbeat_that_is_missed_ends_the_incarnation},
     {"a_client_without_time_delays_no_event", a_client_without_time_delays_no_event},
     {"bad_services_are_refused", bad_services_are_refused},
     {"valid_ranges_are_enforced", valid_ranges_are_enforced},
