@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "kernel/capability.h"
+#include "suite.h"
 
 #define OBJECTS     4
 #define MODEL_SLOTS 40
@@ -396,8 +397,6 @@ int main(void)
 {
     Suite *suite = suite_create("capability");
     TCase *cases = tcase_create("capability");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, setup, teardown);
@@ -420,9 +419,5 @@ int main(void)
     tcase_add_test(cases, a_move_puts_the_new_one_in_the_place_of_the_old);
     tcase_add_test(cases, random_operations_agree_with_a_model);
     suite_add_tcase(suite, cases);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

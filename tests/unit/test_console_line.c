@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "servers/console/line.h"
+#include "suite.h"
 
 static struct console_region region;
 static char shown[65536];
@@ -284,8 +285,6 @@ int main(void)
 {
     Suite *suite = suite_create("console line");
     TCase *test_case = tcase_create("line");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test_case, line_is_ready_with_its_newline);
     tcase_add_test(test_case, read_gives_one_line_at_most);
@@ -302,8 +301,5 @@ int main(void)
     tcase_add_test(test_case, line_that_is_too_long_keeps_its_newline);
     tcase_add_test(test_case, random_input_keeps_the_bounds);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "faultinject/plugin/digest.h"
+#include "suite.h"
 
 static uint8_t page[DIGEST_PAGE_BYTES];
 
@@ -111,8 +112,6 @@ int main(void)
 {
     Suite *suite = suite_create("digest");
     TCase *test_case = tcase_create("digest");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(test_case, 120);
     tcase_add_test(test_case, every_bit_of_a_page_counts);
@@ -120,8 +119,5 @@ int main(void)
     tcase_add_test(test_case, a_sum_knows_places_and_no_order);
     tcase_add_test(test_case, lengths_count_though_zeros_are_added);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "elf/elf.h"
 #include "elf/format.h"
+#include "suite.h"
 
 #define BASE 0x400000ul
 #define LIMIT 0x20000000ul
@@ -172,8 +173,6 @@ int main(void)
 {
     Suite *suite = suite_create("elf");
     TCase *test_case = tcase_create("elf");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test_case, program_is_read);
     tcase_add_test(test_case, scratch_flag_is_kept);
@@ -181,8 +180,5 @@ int main(void)
     tcase_add_test(test_case, no_byte_leads_outside);
     tcase_add_test(test_case, short_files_are_refused);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include "fs_host/fs_calls.h"
 #include "fs_host/fs_disk.h"
 #include "fs_host/fs_host.h"
+#include "suite.h"
 
 static char image[128];
 static uint8_t *blank;
@@ -216,14 +217,9 @@ int main(void)
 {
     Suite *suite = suite_create("fs_crash");
     TCase *tests = tcase_create("crash");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, changes_nothing, 0, 3);
     tcase_set_timeout(tests, 2400);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include "fs_host/fs_calls.h"
 #include "fs_host/fs_disk.h"
 #include "fs_host/fs_host.h"
+#include "suite.h"
 
 #define OUTBOX_BYTES  (2u << 20)
 #define HEADERS_BYTES (2 * 1024 * 32) /* of a half: the table of headers and its copy */
@@ -244,8 +245,6 @@ int main(void)
 {
     Suite *suite = suite_create("fs_damage");
     TCase *tests = tcase_create("damage");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, a_short_change_is_mended_from_its_copy);
     tcase_add_test(tests, metadata_is_mended_from_its_copy);
@@ -257,8 +256,5 @@ int main(void)
     tcase_add_test(tests, a_disk_that_fails_is_an_error_and_no_endless_wait);
     tcase_set_timeout(tests, 600);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

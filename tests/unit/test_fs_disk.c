@@ -12,6 +12,7 @@
 #include "fs_host/fs_host.h"
 #include "servers/fs/ext2.h"
 #include "servers/fs/fs.h"
+#include "suite.h"
 
 #define FIRST_GROUP 1 /* block of the group descriptors; blocks are of 4 KiB */
 
@@ -74,14 +75,9 @@ int main(void)
 {
     Suite *suite = suite_create("fs_disk");
     TCase *tests = tcase_create("disk");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, a_time_of_deletion_is_no_link_of_orphans, 0, 5);
     tcase_set_timeout(tests, 600);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

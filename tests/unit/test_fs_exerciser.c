@@ -13,6 +13,7 @@
 #include "fs_host/fs_calls.h"
 #include "fs_host/fs_disk.h"
 #include "fs_host/fs_host.h"
+#include "suite.h"
 
 static char image[128];
 static char directory[128];
@@ -86,8 +87,6 @@ int main(void)
 {
     Suite *suite = suite_create("fs_exerciser");
     TCase *tests = tcase_create("exerciser");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, agrees_without_crashes, 0, 6);
     tcase_add_loop_test(tests, agrees_with_crashes_at_calls_of_the_block_service, 0, 6);
@@ -97,8 +96,5 @@ int main(void)
     tcase_add_loop_test(tests, agrees_with_crashes_after_any_instruction, 0, 6);
     tcase_set_timeout(tests, 1200);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

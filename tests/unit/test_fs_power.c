@@ -14,6 +14,7 @@
 #include "fs_host/fs_calls.h"
 #include "fs_host/fs_disk.h"
 #include "fs_host/fs_host.h"
+#include "suite.h"
 
 #define STEPS   100
 #define NAMES   12
@@ -301,15 +302,10 @@ int main(void)
 {
     Suite *suite = suite_create("fs_power");
     TCase *tests = tcase_create("power");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, any_write_may_be_the_last, 0, 3);
     tcase_add_test(tests, any_write_may_be_the_last_for_our_own_mount_too);
     tcase_set_timeout(tests, 1200);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

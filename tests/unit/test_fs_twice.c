@@ -18,6 +18,7 @@
 #include "servers/fs/state.h"
 #include "servers/fs/transaction.h"
 #include "servers/fs/twice.h"
+#include "suite.h"
 
 #define BLOCK 3000 /* nobody's */
 
@@ -280,8 +281,6 @@ int main(void)
 {
     Suite *suite = suite_create("fs_twice");
     TCase *tests = tcase_create("twice");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, both_times_begin_at_the_same_and_count_once);
     tcase_add_test(tests, what_cannot_be_saved_is_read_again);
@@ -291,8 +290,5 @@ int main(void)
     tcase_add_test(tests, a_disk_that_cannot_be_read_is_tried_again);
     tcase_set_timeout(tests, 600);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

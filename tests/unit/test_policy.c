@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "recovery/policy.h"
+#include "suite.h"
 
 #define TICKS_PER_S 1000000000u
 
@@ -510,8 +511,6 @@ int main(void)
     Suite *suite = suite_create("policy");
     TCase *table = tcase_create("table");
     TCase *lives = tcase_create("lives");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(table, empty_history_is_a_restart);
     tcase_add_test(table, p1_same_fault_of_one_request_three_times_is_poison);
@@ -537,8 +536,5 @@ int main(void)
     tcase_set_timeout(lives, 60);
     suite_add_tcase(suite, table);
     suite_add_tcase(suite, lives);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

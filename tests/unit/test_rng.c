@@ -7,6 +7,7 @@
 
 #include "servers/rng/generator.h"
 #include "servers/rng/state.h"
+#include "suite.h"
 
 /* The first outputs of xoshiro256** from the state 1, 2, 3, 4. */
 START_TEST(generator_gives_the_published_numbers)
@@ -127,8 +128,6 @@ int main(void)
 {
     Suite *suite = suite_create("rng");
     TCase *test_case = tcase_create("rng");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test_case, generator_gives_the_published_numbers);
     tcase_add_test(test_case, numbers_that_differ_in_one_bit_are_not_confirmed);
@@ -137,8 +136,5 @@ int main(void)
     tcase_add_test(test_case, client_that_never_seeded_has_its_binding_as_seed);
     tcase_add_test(test_case, recovery_tells_a_stream_from_something_else);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

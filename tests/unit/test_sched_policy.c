@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "servers/sched/state.h"
+#include "suite.h"
 
 #define TICK_NS 1000000u
 #define CLASS SCHED_SHARED
@@ -399,8 +400,6 @@ int main(void)
 {
     Suite *suite = suite_create("sched");
     TCase *test_case = tcase_create("policies");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test_case, shares_are_those_of_the_tickets_within_one_per_cent_of_a_second);
     tcase_add_test(test_case, uneven_quanta_even_out);
@@ -417,8 +416,5 @@ int main(void)
     tcase_add_test(test_case, the_table_finds_what_was_put_into_it);
     tcase_add_test(test_case, what_no_transaction_left_is_seen);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "servers/common/server.h"
+#include "suite.h"
 
 #define SIZE 160
 
@@ -102,16 +103,11 @@ int main(void)
 {
     Suite *suite = suite_create("server common");
     TCase *test_case = tcase_create("memory");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test_case, memmove_moves_every_overlap);
     tcase_add_test(test_case, memcpy_and_memset_touch_what_they_should);
     tcase_add_test(test_case, memcmp_finds_the_first_difference);
     tcase_add_test(test_case, strlen_counts);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

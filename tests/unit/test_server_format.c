@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "servers/common/server.h"
+#include "suite.h"
 
 static char text[64];
 
@@ -42,14 +43,9 @@ int main(void)
 {
     Suite *suite = suite_create("server format");
     TCase *test_case = tcase_create("format");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test_case, conversions);
     tcase_add_test(test_case, never_writes_past_the_room);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

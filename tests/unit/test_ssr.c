@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ssr/ssr.h"
+#include "suite.h"
 
 #define SMALL_BYTES 256u
 #define LARGE_BYTES 8192u
@@ -381,8 +382,6 @@ int main(void)
 {
     Suite *suite = suite_create("ssr");
     TCase *cases = tcase_create("ssr");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, a_new_region_is_intact);
@@ -407,9 +406,5 @@ int main(void)
     tcase_add_test(cases, a_forgotten_region_is_as_new);
     tcase_add_test(cases, the_checksum_is_crc_32c);
     suite_add_tcase(suite, cases);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

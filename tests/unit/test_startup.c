@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "spawn/block.h"
+#include "suite.h"
 
 #define THERE 0x7eff0000ul
 
@@ -113,15 +114,10 @@ int main(void)
 {
     Suite *suite = suite_create("startup");
     TCase *test_case = tcase_create("startup");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test_case, program_finds_everything);
     tcase_add_test(test_case, size_is_exact);
     tcase_add_test(test_case, nothing_at_all_is_fine);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "servers/timer/heap.h"
 #include "servers/timer/state.h"
+#include "suite.h"
 
 #define TIMES 400
 
@@ -177,8 +178,6 @@ int main(void)
 {
     Suite *suite = suite_create("timer");
     TCase *tests = tcase_create("timer");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, expirations_are_counted_once_whenever_they_are_taken);
@@ -190,8 +189,5 @@ int main(void)
     tcase_add_test(tests, the_heap_has_the_least_first);
     tcase_add_test(tests, a_full_heap_refuses_new_bindings_only);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "servers/blk/queue.h"
+#include "suite.h"
 
 static struct queue_memory memory;
 static struct queue queue;
@@ -102,16 +103,11 @@ int main(void)
 {
     Suite *suite = suite_create("virtio queue");
     TCase *test_case = tcase_create("queue");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test_case, start_leaves_an_empty_queue);
     tcase_add_test(test_case, submit_lays_out_a_chain);
     tcase_add_test(test_case, indices_wrap);
     tcase_add_test(test_case, wrong_answers_are_noticed);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "user/init/init.h"
 #include "user/shell/shell.h"
+#include "suite.h"
 
 #define LIMIT 8
 
@@ -125,8 +126,6 @@ int main(void)
 {
     Suite *suite = suite_create("words");
     TCase *test_case = tcase_create("words");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test_case, session_words_are_apart_by_blanks);
     tcase_add_test(test_case, session_words_are_quoted);
@@ -137,8 +136,5 @@ int main(void)
     tcase_add_test(test_case, shell_says_what_is_wrong);
     tcase_add_test(test_case, shell_lines_that_are_too_long_are_refused);
     suite_add_tcase(suite, test_case);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }
