@@ -199,6 +199,7 @@ def run(workbench: Workbench, request: Request, directory: Path, show: Show,
         oracle: DiskOracle | None = None) -> Report:
     """Runs a campaign, or what is left of it, and writes its files to `directory`."""
     started = time.monotonic()
+    engine.choose(workbench, request.conduct, request.models)
     golden = run_golden(workbench, "")
     executions = targets(workbench.system, golden, request.services)
     judges = Judges(workbench, golden, executions, oracle)
@@ -243,7 +244,7 @@ def environment_of(facts: Mapping[str, object]) -> Environment:
 def _facts(workbench: Workbench, golden: Golden, executions: dict[str, Execution],
            judges: Judges) -> dict[str, object]:
     return {**identity(workbench.system, workbench.qemu, workbench.workload, workbench.memory_mib, workbench.append),
-            "workload": workbench.workload.name, "engine": "QEMU plugin",
+            "workload": workbench.workload.name, "engine": "QEMU gdb stub" if workbench.stub else "QEMU plugin",
             "services": [[service.name, service.low, service.high, service.reply, service.slot, list(service.calls)]
                          for service in workbench.system.services],
             "clients": {service: {str(number): name for number, name in sorted(judges.clients(service).items())}

@@ -161,9 +161,10 @@ def _campaign_file(context: click.Context, _: click.Parameter, path: Path | None
 @click.option("--recovery", type=click.Choice(["none", "restart", "ssr", "full"]), default="full", show_default=True,
               help="How much of recovery is in force: none (a service that fails stays down), restart (it starts without "
               "state), ssr (it is rebuilt, but the call in flight fails), full (and the call runs again).")
-@click.option("--engine", "engine_name", type=click.Choice(["auto", "fork", "fresh"]), default="auto", show_default=True,
+@click.option("--engine", "engine_name", type=click.Choice(["auto", "fork", "fresh", "stub"]), default="auto", show_default=True,
               help="fork: one QEMU forks the experiments. fresh: each has a QEMU of its own, slower, the same results. "
-              "auto: fresh takes over where forking does not work.")
+              "stub: and of it nothing is used but what every QEMU offers, slower again. auto: those take over where forking "
+              "does not work, or QEMU was stripped of its symbols.")
 @click.option("--early-end/--no-early-end", default=True, show_default=True, help="End an experiment when the machine's whole "
               "state is the golden run's; the results are the same.")
 @click.option("--times", is_flag=True, help="Say at the end what processor time was spent on.")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Running a plan. Two engines do: the fork server, one QEMU whose children are the experiments; and, a hundred times
-slower, a fresh QEMU for each experiment, which needs nothing of the host but to start it.
+"""Running a plan. Three engines do: the fork server, one QEMU whose children are the experiments; slower, a fresh QEMU for each
+experiment, which needs nothing of the host but to start it; and, slower again, a fresh QEMU of which nothing is used but what
+every build offers to anyone (faultinject/plugin/stub.h).
 
 Rule: what is returned depends on the plan alone. Engine, jobs, load and the order in which experiments end have no part in
 it; a run of the injector that fails (a dead emulator, a wall-clock limit) is repeated, and never becomes a result.
@@ -23,7 +24,8 @@ from pathlib import Path
 from faultinject.errors import EngineError
 from faultinject.golden import Golden, Workbench
 from faultinject.layout import layout_options
-from faultinject.machine import stop
+from faultinject.machine import PLUGIN, missing_symbols, stop
+from faultinject.models import Model
 from faultinject.plan import Fault
 from faultinject.records import ENGINE_FAILURES, End, Experiment, Feature, Results
 from faultinject.times import ENGINE_REST, Account
@@ -31,16 +33,24 @@ from faultinject.times import ENGINE_REST, Account
 POLL_S = 0.1
 WALL_LIMIT_MS = 120_000
 ATTEMPTS = 3
+#: How much longer an experiment by the stub may take.
+STUB_PATIENCE = 10
+#: Groups of models that it has no way to: a second machine to rehearse in, code that is translated anew.
+NOT_BY_STUB = frozenset({"second", "program"})
+#: What the stub costs, against the fork server (docs/campaigns.md).
+STUB_SLOWER = 35
 #: Warming up costs two golden runs more.
 WARM_FROM_EXPERIMENTS = 8
 
 
 class Engine(StrEnum):
-    """Who runs experiments. AUTO: the fork server, and fresh processes where its children do not live."""
+    """Who runs experiments. AUTO: the fork server; fresh processes where its children do not live, the stub where QEMU has no
+    symbols."""
 
     AUTO = "auto"
     FORK = "fork"
     FRESH = "fresh"
+    STUB = "stub"
 
 
 def _say(line: str) -> None:
@@ -61,6 +71,24 @@ class Conduct:
     say: Callable[[str], None] = field(default=_say, compare=False)
 
 
+def choose(workbench: Workbench, conduct: Conduct, models: Sequence[Model]) -> None:
+    """Decides, before the golden run, whether QEMU's own functions are used; says why if not, and refuses models that need
+    them."""
+    if conduct.engine in (Engine.FORK, Engine.FRESH):
+        workbench.stub = False
+        return
+    missing = missing_symbols(workbench.qemu, workbench.plugin or PLUGIN)
+    impossible = [model.name for model in models if NOT_BY_STUB.intersection(model.groups)]
+    if impossible and (missing or conduct.engine is Engine.STUB):
+        raise EngineError(f"{', '.join(impossible)} cannot be done by a QEMU's gdb stub",
+                          "use a QEMU that has its symbols" if missing else "leave out --engine stub")
+    workbench.stub = conduct.engine is Engine.STUB or bool(missing)
+    if missing:
+        first, *others = missing.split(", ")
+        conduct.say(f"This QEMU was stripped of its symbols ({first} and {len(others)} more): its gdb stub takes the place of the "
+                    f"fork server, with a fresh QEMU for each experiment. The results are the same, some {STUB_SLOWER} times slower.")
+
+
 def _options(mode: str, workbench: Workbench, golden: Golden, faults: Sequence[Fault], plan: Path, results: Path,
              jobs: int, conduct: Conduct) -> list[str]:
     return [f"mode={mode}", f"plan={plan}", f"results={results}", f"jobs={jobs}", f"limit_ns={golden.limit_ns}",
@@ -75,14 +103,21 @@ def _write_plan(path: Path, faults: Sequence[Fault]) -> None:
 
 def run_alone(workbench: Workbench, golden: Golden, fault: Fault, conduct: Conduct | None = None) -> Experiment:
     """One experiment in a fresh QEMU, without forking."""
+    for _ in range(ATTEMPTS - 1 if workbench.stub else 0):
+        with contextlib.suppress(EngineError):
+            return _run_alone(workbench, golden, fault, conduct or Conduct())
+    return _run_alone(workbench, golden, fault, conduct or Conduct())
+
+
+def _run_alone(workbench: Workbench, golden: Golden, fault: Fault, conduct: Conduct) -> Experiment:
     with tempfile.TemporaryDirectory(prefix="perdure-single-", dir=workbench.directory) as name:
         directory = Path(name)
         plan, results_path = directory / "plan", directory / "results"
         _write_plan(plan, [fault])
-        conduct = conduct or Conduct()
         machine = workbench.machine(f"{directory.name}/single", _options("single", workbench, golden, [fault], plan,
                                                                          results_path, 1, conduct))
-        complaint = _run(machine.start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), conduct.wall_ms / 1000)
+        wall_ms = conduct.wall_ms * (STUB_PATIENCE if workbench.stub else 1)
+        complaint = _run(machine.start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), wall_ms / 1000)
         return _read_one(results_path, complaint)
 
 
@@ -118,7 +153,7 @@ def run_plan(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jobs
     was done to be fast."""
     conduct = conduct or Conduct()
     remaining, complaint, features = list(faults), "", Feature(0)
-    if conduct.engine is not Engine.FRESH:
+    if conduct.engine is not Engine.FRESH and not workbench.stub:
         for attempt in range(ATTEMPTS):
             asked, warm = len(remaining), conduct.warm and attempt == 0 and len(remaining) >= WARM_FROM_EXPERIMENTS
             remaining, complaint, used = _run_batch(workbench, golden, remaining, jobs if attempt == 0 else 1, warm, done,
@@ -128,11 +163,11 @@ def run_plan(workbench: Workbench, golden: Golden, faults: Sequence[Fault], jobs
                 return features
             if len(remaining) == asked and conduct.engine is Engine.AUTO:
                 break  # not one of them lived
-    if conduct.engine is Engine.FORK:
+    if conduct.engine is Engine.FORK and not workbench.stub:
         raise EngineError(f"{len(remaining)} experiments could not be run, the first at {remaining[0].time_ns} ns "
                           f"({remaining[0].model})\n{complaint}",
                           "see QEMU's message above; --engine fresh does without forking; `perdure doctor` may help")
-    if conduct.engine is Engine.AUTO:
+    if conduct.engine is Engine.AUTO and not workbench.stub:
         reason = complaint.splitlines()[-1] if complaint else "its children do not live"
         conduct.say(f"The fork server does not work here ({reason}): the {len(remaining)} experiments that are left run in a "
                     "fresh QEMU each, which is slower and gives the same results.")

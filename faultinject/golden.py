@@ -11,7 +11,7 @@ from pathlib import Path
 
 from faultinject.classify import ended_by_session
 from faultinject.errors import MachineError
-from faultinject.machine import Machine, Qemu, run_to_end, value
+from faultinject.machine import PLUGIN, Machine, Qemu, missing_symbols, run_to_end, value
 from faultinject.oracle import (DiskOracle, DiskVerdict, Observation, audit_differences, client_reports,
                                 failed_programs)
 from faultinject.records import End, Experiment, Results, Stretch, read_timeline
@@ -82,6 +82,8 @@ class Workbench:
     memory_mib: int = 64
     append: str = ""
     plugin: Path | None = None
+    #: The plugin does with what every QEMU offers to anyone (faultinject/plugin/stub.h); None: if this one has no symbols.
+    stub: bool | None = None
     account: Account = field(default_factory=Account)
 
     def __post_init__(self) -> None:
@@ -91,10 +93,12 @@ class Workbench:
     def machine(self, name: str, options: list[str]) -> Machine:
         """A machine whose outputs are files NAME.log, NAME.console and NAME.error."""
         log, console, error = (self.directory / f"{name}.{kind}" for kind in ("log", "console", "error"))
+        if self.stub is None:
+            self.stub = bool(missing_symbols(self.qemu, self.plugin or PLUGIN))
         machine = Machine(self.system, self.qemu, self.memory_mib, self.payload, deterministic_append(self.append),
                           log=log, console=f"file,path={value(console)}", error=f"file,path={value(error)}",
                           plugin_options=[*options, f"log={log}", f"console={console}", f"error={error}",
-                                          *self.system.plugin_options()])
+                                          *self.system.plugin_options()], stub=self.stub)
         if self.plugin:
             machine.plugin = self.plugin
         return machine

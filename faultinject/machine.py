@@ -13,8 +13,9 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +27,8 @@ PR_SET_PDEATHSIG = 1
 
 PLUGIN = BUILD / "fi" / "plugin.so"
 VERSION_LEAST = (7, 2)
+#: From this version on QEMU translates one instruction to a block by an option of its accelerator.
+ONE_INSTRUCTION_FROM = (8, 1)
 MICROVM = ("microvm,x-option-roms=off,rtc=off,pit=off,pic=off,isa-serial=off,acpi=off,auto-kernel-cmdline=off,"
            "mem-merge=off")
 CPU = "max,-erms,-fsrm"
@@ -50,6 +53,12 @@ class Qemu:
                              "install it (apt-get install qemu-system-x86), or set PERDURE_QEMU to a QEMU 7.2 or later")
         return cls(words, qemu_version(words))
 
+    @property
+    def release(self) -> tuple[int, int]:
+        """Its version's first two numbers."""
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(minor)
+
 
 @lru_cache
 def qemu_version(words: tuple[str, ...]) -> str:
@@ -66,6 +75,17 @@ def qemu_version(words: tuple[str, ...]) -> str:
 def value(text: object) -> str:
     """As a value among QEMU's options, which a comma separates."""
     return str(text).replace(",", ",,")
+
+
+@lru_cache
+def missing_symbols(qemu: Qemu, plugin: Path) -> str:
+    """Those of QEMU's functions that the plugin does not find, by name; empty when it finds all."""
+    if not plugin.exists():
+        raise SetupError(f"{plugin} is missing", "build it: make")
+    done = subprocess.run([*qemu.command, "-M", "none", "-accel", "tcg", "-nodefaults", "-display", "none", "-S",
+                           "-plugin", f"{value(plugin)},mode=symbols"], capture_output=True, text=True, timeout=60, check=False)
+    match = re.search(r"has no symbol ([^\n]+)", done.stderr)
+    return match[1] if match else ""
 
 
 @dataclass
@@ -86,17 +106,21 @@ class Machine:
     plugin: Path = PLUGIN
     #: Words that only one kind of run needs.
     more: list[str] = field(default_factory=list)
+    #: The plugin works with nothing but what every build of QEMU offers (faultinject/plugin/stub.h).
+    stub: bool = False
 
     def command(self) -> list[str]:
         """QEMU's command line."""
         words = [*self.qemu.command, "-M", MICROVM, "-cpu", CPU,
-                 "-accel", "tcg,thread=single,tb-size=64", "-icount", "shift=0,sleep=off",
+                 "-accel", "tcg,thread=single,tb-size=64" + self._one_by_one, "-icount", "shift=0,sleep=off",
                  "-m", str(self.memory_mib), "-nodefaults", "-no-user-config", "-no-reboot",
                  "-display", "none", "-monitor", "none", "-serial", "none",
                  "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
                  "-kernel", str(self.system.kernel), "-append", self.append]
         if self.payload:
             words += ["-initrd", str(self.payload)]
+        if self.stub:
+            words[words.index("-M") + 1] += ",memory-backend=ram"
         if self.memory_file:
             words[words.index("-M") + 1] += ",memory-backend=ram"
             words += ["-object", f"memory-backend-file,id=ram,size={self.memory_mib}M,"
@@ -115,9 +139,32 @@ class Machine:
             words += ["-plugin", ",".join(map(value, [self.plugin, *self.plugin_options]))]
         return words + self.more
 
+    @property
+    def _one_by_one(self) -> str:
+        """One instruction to a block, as QEMU from 8.1 on takes it; before it is a word of its own."""
+        return ",one-insn-per-tb=on" if self.stub and self.qemu.release >= ONE_INSTRUCTION_FROM else ""
+
     def start(self, **keywords: object) -> subprocess.Popen[bytes]:
         """Starts QEMU in a process group of its own; whoever starts it must stop() it. It dies with us in any case."""
-        return subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, start_new_session=True,
+        if not self.stub:
+            return self._start(self, **keywords)
+        debugger, monitor = socket.socketpair(), socket.socketpair()
+        numbers = [end.fileno() for end in (*debugger, *monitor)]
+        try:
+            words = ["-S", "-no-shutdown", *([] if self._one_by_one else ["-singlestep"]),
+                     "-object", f"memory-backend-memfd,id=ram,size={self.memory_mib}M,share=on",
+                     "-chardev", f"socket,id=stub,fd={numbers[0]}", "-gdb", "chardev:stub",
+                     "-chardev", f"socket,id=monitor,fd={numbers[2]}", "-mon", "chardev=monitor,mode=control"]
+            options = [*self.plugin_options, f"stub={numbers[1]}", f"monitor={numbers[3]}"]
+            return self._start(replace(self, plugin_options=options, more=[*self.more, *words]), pass_fds=numbers,
+                               **keywords)
+        finally:
+            for end in (*debugger, *monitor):
+                end.close()
+
+    @staticmethod
+    def _start(machine: Machine, **keywords: object) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(machine.command(), stdin=subprocess.DEVNULL, start_new_session=True,
                                 preexec_fn=die_with_parent, **keywords)  # type: ignore[call-overload]
 
 

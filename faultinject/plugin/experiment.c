@@ -16,6 +16,7 @@
 #include "results.h"
 #include "second.h"
 #include "sse.h"
+#include "stub.h"
 #include "warm.h"
 #include "watch_memory.h"
 
@@ -128,6 +129,13 @@ static void stop_main_thread(void)
     syscall(SYS_tgkill, getpid(), getpid(), SIGUSR2);
 }
 
+static void machine_ended(bool reset)
+{
+    if (running) {
+        finish(reset ? END_RESET : END_SHUTDOWN);
+    }
+}
+
 static void limit_work(struct CPUState *cpu, void *argument)
 {
     (void)cpu;
@@ -147,7 +155,9 @@ static void limit_due(void *argument)
 static void go_apart(void)
 {
     machine_divert_outputs();
-    poll_start();
+    if (!stub_is_used()) {
+        poll_start();
+    }
     qemu.timer_mod_ns(limit_timer, options.limit_ns);
 }
 
@@ -157,7 +167,7 @@ static void run_here(const struct experiment *experiment)
     struct experiment_record *record = results_record(experiment->index);
     uint64_t points = 0;
 
-    if (options.single) {
+    if (options.single && !stub_is_used()) {
         stop_main_thread();
     }
     if (experiment->second != SECOND_NONE) {
@@ -329,7 +339,11 @@ static void point_due(void *argument)
 static void begin(void)
 {
     server = getpid();
-    machine_allow_fork();
+    if (stub_is_used()) {
+        stub_on_end(machine_ended);
+    } else {
+        machine_allow_fork();
+    }
     qemu.timer_init_full(point_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, point_due, NULL);
     qemu.timer_init_full(limit_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, limit_due, NULL);
     if (plan_count() > 0) {

@@ -184,6 +184,11 @@ bool inject_is_all(enum fault_kind kind)
     }
 }
 
+bool inject_needs_no_symbols(const struct experiment *experiment)
+{
+    return experiment->second == SECOND_NONE && experiment->kind != FAULT_SSE;
+}
+
 void inject(const struct experiment *experiment, struct experiment_record *experiment_record)
 {
     struct damage damage = damage_read(experiment->b);

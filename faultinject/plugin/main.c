@@ -6,6 +6,7 @@
 #include "disk.h"
 #include "experiment.h"
 #include "idle.h"
+#include "inject.h"
 #include "kernel.h"
 #include "observe.h"
 #include "plan.h"
@@ -14,6 +15,7 @@
 #include "results.h"
 #include "service.h"
 #include "stretch.h"
+#include "stub.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,8 @@ static struct {
     uint64_t warm;
     uint64_t early_end;
     uint64_t system_call;
+    uint64_t stub;
+    uint64_t monitor;
     uint64_t quick;
     struct stop_addresses addresses;
 } options = {.observed_entries = 16, .jobs = 1, .wall_ms = 60000, .every = 200000, .quick = 1};
@@ -75,6 +79,8 @@ static bool option_number(const char *key, const char *value)
                    {"early_end", &options.early_end},
                    {"quick", &options.quick},
                    {"system_call", &options.system_call},
+                   {"stub", &options.stub},
+                   {"monitor", &options.monitor},
                    {"verdict", &options.addresses.verdict},
                    {"mark", &options.addresses.mark},
                    {"recovery", &options.addresses.recovery},
@@ -149,6 +155,10 @@ static bool start_experiments(bool single)
         return false;
     }
     for (unsigned i = 0; i < plan_count(); i++) {
+        if (options.stub && !inject_needs_no_symbols(plan_experiment(i))) {
+            fprintf(stderr, "fault injection: faults of this kind need a QEMU that has its symbols\n");
+            return false;
+        }
         if (plan_experiment(i)->index > largest) {
             largest = plan_experiment(i)->index;
         }
@@ -166,6 +176,10 @@ static const struct stop_handlers *mode_start(void)
 {
     const char *mode = options.mode ? options.mode : "";
 
+    if (options.stub && strcmp(mode, "golden") != 0 && strcmp(mode, "trace") != 0 && strcmp(mode, "single") != 0) {
+        fprintf(stderr, "fault injection: mode %s needs a QEMU that has its symbols\n", mode);
+        return NULL;
+    }
     if (strcmp(mode, "golden") == 0) {
         return options.results && results_create(options.results, 1) &&
                        golden_configure(options.timeline, (int64_t)options.limit_ns)
@@ -207,8 +221,14 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t plugin_i
     const struct stop_handlers *handlers;
 
     (void)information;
-    if (!qemu_find_functions() || !options_read(count, arguments)) {
+    if (!options_read(count, arguments) || !qemu_find_functions(options.stub != 0)) {
         return 1;
+    }
+    if (options.mode && strcmp(options.mode, "symbols") == 0) {
+        return 1; /* all that was to be found out is known */
+    }
+    if (options.stub) {
+        stub_take_over((int)options.stub, (int)options.monitor);
     }
     stretch_observe_system_calls(options.system_call);
     service_observed_table(options.observed, (unsigned)options.observed_entries);

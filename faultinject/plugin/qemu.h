@@ -103,10 +103,11 @@ struct qemu_functions {
 extern struct qemu_functions qemu;
 
 /*
- * Looks up every function. Returns false when one is missing, after a message on stderr that names all that are
- * missing and says which builds of QEMU have them. Called once, when the plugin is installed.
+ * Looks up every function, or only those of the plugin interface, which every build exports (and GLib's). Returns false when
+ * one is missing, after a message on stderr that names all that are missing and says which builds of QEMU have them. Called
+ * once, when the plugin is installed.
  */
-bool qemu_find_functions(void);
+bool qemu_find_functions(bool interface_only);
 
 /*
  * Copies at most `capacity` bytes of an instruction's encoding to `bytes`; returns how many. Only while its block

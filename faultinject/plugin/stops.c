@@ -9,6 +9,7 @@
 #include "idle.h"
 #include "results.h"
 #include "service.h"
+#include "stub.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -121,6 +122,10 @@ static void block_begins(unsigned cpu_index, void *argument)
     if (!stop_wanted(site)) {
         return;
     }
+    if (stub_is_used()) {
+        stub_run_before((uint64_t)((int64_t)site >> SITE_ADDRESS_SHIFT), stop_work, argument);
+        return;
+    }
     passed_site = site;
     qemu.async_run_on_cpu(machine_cpu, stop_work, argument);
     qemu.cpu_loop_exit_restore(machine_cpu, (uintptr_t)__builtin_return_address(0));
@@ -138,11 +143,17 @@ static void kernel_exit_work(struct CPUState *cpu, void *argument)
     }
 }
 
+/* The slow engine cannot stop before an instruction unless it has stopped behind the one before. */
+static bool stops_at_kernel_exits(void)
+{
+    return handlers->moved && stub_is_used();
+}
+
 /* SYSRET or IRET is about to execute; the work runs after it. */
 static void kernel_exit_begins(unsigned cpu_index, void *argument)
 {
     (void)cpu_index;
-    if (kernel_exit_handler) {
+    if (kernel_exit_handler || stops_at_kernel_exits()) {
         qemu.async_run_on_cpu(machine_cpu, kernel_exit_work, argument);
     }
 }
@@ -220,7 +231,7 @@ static void instrument_instruction(struct qemu_plugin_insn *instruction)
     size_t length_bytes = qemu_instruction_bytes(instruction, bytes, sizeof(bytes));
     uint64_t *counter = NULL;
 
-    if (handlers->follows_kernel_exits && is_kernel_exit(bytes, length_bytes)) {
+    if ((handlers->follows_kernel_exits || stops_at_kernel_exits()) && is_kernel_exit(bytes, length_bytes)) {
         qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, kernel_exit_begins, CALLBACK_NO_REGISTERS, NULL);
     }
     if (handlers->translated) {
@@ -256,6 +267,9 @@ static void block_translated(uint64_t plugin_id, struct qemu_plugin_tb *block)
     size_t instructions = qemu.qemu_plugin_tb_n_insns(block);
 
     (void)plugin_id;
+    if (stub_is_used()) {
+        stub_translated(block);
+    }
     if (!begun) {
         begun = true;
         qemu.async_run_on_cpu(qemu.qemu_get_cpu(0), begin_work, NULL);
@@ -265,7 +279,7 @@ static void block_translated(uint64_t plugin_id, struct qemu_plugin_tb *block)
         check_hook_first(qemu.qemu_plugin_insn_vaddr(qemu.qemu_plugin_tb_get_insn(block, i)), i);
         instrument_instruction(qemu.qemu_plugin_tb_get_insn(block, i));
     }
-    if (handlers->skips_idle) {
+    if (handlers->skips_idle && !stub_is_used()) {
         idle_translated(block);
     }
 }

@@ -2,9 +2,12 @@
 /* Callbacks of QEMU's plugin interface on every access; the page offset rules nearly all of them out at once. */
 #include "watch_memory.h"
 
+#include "service.h"
+#include "stub.h"
+
 #include <string.h>
 
-enum { PAGE_BYTES = 4096, PAGE_MASK = PAGE_BYTES - 1, MEMORY_ACCESS_BOTH = 3 };
+enum { PAGE_BYTES = 4096, PAGE_MASK = PAGE_BYTES - 1, MEMORY_ACCESS_BOTH = 3, SIZE_SHIFT = 56 };
 
 static struct {
     struct experiment_record *record; /* NULL: nothing is watched */
@@ -110,6 +113,9 @@ static void accessed(unsigned cpu_index, uint32_t information, uint64_t address,
     unsigned bytes;
 
     (void)cpu_index;
+    if (!memory.record) {
+        return;
+    }
     /* The first byte watched is less than the access's size after its start, or the other way round. */
     if (distance >= size_bytes && PAGE_BYTES - distance >= memory.length_bytes) {
         return;
@@ -124,12 +130,21 @@ static void accessed(unsigned cpu_index, uint32_t information, uint64_t address,
     }
 }
 
-static void fetched(unsigned cpu_index, void *instruction)
+static bool holds_code(uint64_t address, uint64_t size_bytes)
 {
+    return code.record && address < code.address + code.length_bytes && address + size_bytes > code.address;
+}
+
+/* `packed`: the instruction's address, and its size from bit SIZE_SHIFT on. */
+static void fetched(unsigned cpu_index, void *packed)
+{
+    uint64_t size_bytes = (uint64_t)(uintptr_t)packed >> SIZE_SHIFT;
+    uint64_t address = (uint64_t)(uintptr_t)packed & ((1ull << SIZE_SHIFT) - 1);
+
     (void)cpu_index;
-    if (!code.settled) {
+    if (!code.settled && holds_code(address, size_bytes)) {
         code.settled = true;
-        settle(code.record, ACTIVATION_USED, (uint64_t)(uintptr_t)instruction);
+        settle(code.record, ACTIVATION_USED, address);
     }
 }
 
@@ -161,15 +176,17 @@ void watch_code(struct experiment_record *record, uint64_t address, unsigned len
 void watch_translated(struct qemu_plugin_insn *instruction)
 {
     uint64_t address = qemu.qemu_plugin_insn_vaddr(instruction);
+    uint64_t size_bytes = qemu.qemu_plugin_insn_size(instruction);
+    /* The slow engine cannot have anything translated anew when there is something to watch. */
+    bool always = stub_is_used();
 
-    if (memory.record) {
+    if (memory.record || always) {
         qemu.qemu_plugin_register_vcpu_mem_cb(instruction, accessed, CALLBACK_NO_REGISTERS, MEMORY_ACCESS_BOTH,
                                               (void *)(uintptr_t)address);
     }
-    if (code.record && address < code.address + code.length_bytes &&
-        address + qemu.qemu_plugin_insn_size(instruction) > code.address) {
+    if (holds_code(address, size_bytes) || (always && service_of_address(address) != SERVICE_NONE)) {
         qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, fetched, CALLBACK_NO_REGISTERS,
-                                                    (void *)(uintptr_t)address);
+                                                    (void *)(uintptr_t)(address | size_bytes << SIZE_SHIFT));
     }
 }
 

@@ -13,10 +13,12 @@ from elftools.elf.elffile import ELFFile
 
 from faultinject.machine import Qemu
 
-SYMBOL_BYTES = 24
+#: Name, what it is, section, value and size.
+SYMBOL = struct.Struct("<IHH16x")
+#: Place, symbol and kind, addend.
+RELOCATION = struct.Struct("<QQq")
 SECTION = struct.Struct("<IIQQQQIIQQ")
-SHT_SYMTAB, SHT_STRTAB, SHT_DYNSYM = 2, 3, 11
-STB_LOCAL = 0
+SHT_SYMTAB, SHT_STRTAB, SHN_UNDEF = 2, 3, 0
 #: Where the headers of sections are said to be, and how many there are.
 AT_SECTION_OFFSET, AT_SECTION_COUNT = 0x28, 0x3C
 
@@ -35,13 +37,13 @@ class Image:
         exported = {}
         with path.open("rb") as file:
             elf = ELFFile(file)
-            table = elf.get_section_by_name(".dynsym")
-            relocated = {relocation["r_info_sym"] for section in elf.iter_sections("SHT_RELA")
-                         for relocation in section.iter_relocations()}
-            for number, symbol in enumerate(table.iter_symbols()):
-                at = table["sh_offset"] + number * SYMBOL_BYTES
-                if symbol["st_shndx"] != "SHN_UNDEF" and number not in relocated:
-                    exported[symbol.name] = at, bytes(content[at:at + SYMBOL_BYTES])
+            table, strings = elf.get_section_by_name(".dynsym"), elf.get_section_by_name(".dynstr").data()
+            relocated = {information >> 32 for section in elf.iter_sections("SHT_RELA")
+                         for _, information, _ in RELOCATION.iter_unpack(section.data())}
+            for number, (name, _, section) in enumerate(SYMBOL.iter_unpack(table.data())):
+                if section != SHN_UNDEF and number not in relocated:
+                    at = table["sh_offset"] + number * SYMBOL.size
+                    exported[strings[name:strings.index(0, name)].decode()] = at, bytes(content[at:at + SYMBOL.size])
         return cls(content, exported)
 
     def hide(self, names: set[str]) -> None:
@@ -54,12 +56,12 @@ class Image:
         offset, = struct.unpack_from("<Q", self.content, AT_SECTION_OFFSET)
         count, = struct.unpack_from("<H", self.content, AT_SECTION_COUNT)
         headers = bytes(self.content[offset:offset + count * SECTION.size])
-        strings, symbols = b"\0", bytes(SYMBOL_BYTES)
+        strings, symbols = b"\0", bytes(SYMBOL.size)
         for name in sorted(names & self.exported.keys()):
             symbols += struct.pack("<I", len(strings)) + self.exported[name][1][4:]
             strings += name.encode() + b"\0"
         at = len(self.content)
-        headers += SECTION.pack(0, SHT_SYMTAB, 0, 0, at, len(symbols), count + 1, 1, 8, SYMBOL_BYTES)
+        headers += SECTION.pack(0, SHT_SYMTAB, 0, 0, at, len(symbols), count + 1, 1, 8, SYMBOL.size)
         headers += SECTION.pack(0, SHT_STRTAB, 0, 0, at + len(symbols), len(strings), 0, 0, 1, 0)
         self.content += symbols + strings
         struct.pack_into("<Q", self.content, AT_SECTION_OFFSET, len(self.content))

@@ -283,7 +283,7 @@ def test_bad_options_refuse_the_run(bench: Workbench, option: str) -> None:
 def test_a_missing_function_of_qemu_is_named(bench: Workbench) -> None:
     """A program that exports none of them loads the plugin's objects and asks."""
     source = bench.directory / "probe.c"
-    source.write_text('#include "qemu.h"\nint main(void) { return qemu_find_functions(); }\n')
+    source.write_text('#include "qemu.h"\nint main(void) { return qemu_find_functions(false); }\n')
     plugin = fi_guest.ROOT / "faultinject" / "plugin"
     subprocess.run(["gcc", f"-I{plugin}", "-o", bench.directory / "probe", source, plugin / "qemu.c",
                     plugin / "symbols.c"], check=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,21 @@ def test_checksums_computed_by_the_host_are_those_of_the_emulator(bench: Workben
     assert Feature.QUICK_CHECKSUMS not in slow[0]
     assert Feature.QUICK_CHECKSUMS in quick[0]
     assert slow[1:] == quick[1:]
+
+
+def test_the_gdb_stub_gives_the_fork_servers_results(bench: Workbench, golden: Golden) -> None:
+    """Of a system that sleeps now and then, so that idle time is skipped."""
+    stub = replace(bench, stub=True)
+    other = run_golden(stub, "fs")
+    assert (other.experiment, other.timeline) == (golden.experiment, golden.timeline)
+    changes = Change("none", 0, 0), Change("kill", 0x5123_0000_0000, 0), Change("hang", 0, 0)
+    faults = [Fault(index, "", "", "fs", 0, time_ns, change)
+              for index, (time_ns, change) in enumerate(zip(moments(bench, golden, 3), changes, strict=True))]
+    found: list[dict[int, Experiment]] = [{}, {}]
+    for results, where in zip(found, (bench, stub), strict=True):
+        engine.run_plan(where, golden, faults, 2, lambda fault, experiment, results=results:
+                        results.update({fault.index: experiment}))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("change", [Change("hang", 0, 0), Change("delay", 7_000_000, 0)])
