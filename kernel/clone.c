@@ -3,7 +3,7 @@
  *
  * Rule: what a memory holds becomes a snapshot, which nobody writes any more, and the memory and its clone begin as
  * children of it that hold nothing. No page of such a memory is mapped at two places, so that none of them can go on showing
- * the snapshot when the other has been written. A snapshot that nobody else needs is folded into the next one, so that a
+ * the snapshot when the other has been written. A snapshot that one alone needs comes up into that one, so that a
  * program that clones itself again and again has no longer a chain than it has clones alive.
  */
 #include "kernel/domain.h"
@@ -11,15 +11,17 @@
 #include "kernel/service.h"
 #include "kernel/x86_64/mmu.h"
 
-#define PROTECT_STEP_PAGES 2048u
+#define PROTECT_STEP_LEAVES 4u
 #define LEAVES (MEMORY_MAX_PAGES / MEMORY_LEAF_PAGES)
 #define TABLE_PAGES 512u
 
 /* ---- who maps it ---- */
 
-bool memory_shown_once(const struct domain *domain, const struct memory *memory, uint32_t first_page, uint32_t pages)
+/* All mappings of `memory` are of `domain`, and so many of them show one of these pages. */
+static bool is_shown(const struct domain *domain, const struct memory *memory, uint32_t first_page, uint32_t pages,
+                     uint32_t times)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, shown = 0;
 
     for (uint32_t i = 0; i < domain->mapping_count; i++) {
         const struct mapping *mapping = &domain->mappings[i];
@@ -27,32 +29,26 @@ bool memory_shown_once(const struct domain *domain, const struct memory *memory,
         if (mapping->memory != memory)
             continue;
         count++;
-        if (mapping->first_page < first_page + pages && first_page < mapping->first_page + mapping->pages)
-            return false;
+        shown += mapping->first_page < first_page + pages && first_page < mapping->first_page + mapping->pages;
     }
-    return count == memory->mappings;
+    return count == memory->mappings && shown == times;
+}
+
+bool memory_shown_once(const struct domain *domain, const struct memory *memory, uint32_t first_page, uint32_t pages)
+{
+    return is_shown(domain, memory, first_page, pages, 0);
 }
 
 /* All its mappings are of `domain`, and none shows what another shows. */
 static bool is_private(const struct domain *domain, const struct memory *memory)
 {
-    uint64_t shown = 0;
-    uint32_t count = 0;
-
     for (uint32_t i = 0; i < domain->mapping_count; i++) {
         const struct mapping *mapping = &domain->mappings[i];
 
-        if (mapping->memory != memory)
-            continue;
-        count++;
-        for (uint32_t j = 0; j < i; j++) {
-            const struct mapping *other = &domain->mappings[j];
-
-            shown += other->memory == memory && other->first_page < mapping->first_page + mapping->pages &&
-                     mapping->first_page < other->first_page + other->pages;
-        }
+        if (mapping->memory == memory && !is_shown(domain, memory, mapping->first_page, mapping->pages, 1))
+            return false;
     }
-    return count == memory->mappings && !shown;
+    return true;
 }
 
 /* ---- folding ---- */
@@ -68,75 +64,74 @@ static struct memory *sole_parent(const struct memory *memory)
                : NULL;
 }
 
-/* Leaf `index` of `from` goes down to `to`, over what is there. */
-static void push_leaf(struct memory *from, struct memory *to, uint32_t index)
+/* Leaf `index` of `lower` comes up to `upper`, but for pages of which that has its own. */
+static void pull_leaf(struct memory *lower, struct memory *upper, uint32_t index)
 {
-    struct domain *payer = from->object.payer;
-    uint64_t *leaf = from->leaves[index], *below = to->leaves[index];
+    struct domain *payer = lower->object.payer;
+    uint64_t *from = lower->leaves[index], *to = upper->leaves[index];
 
-    from->leaves[index] = NULL;
-    if (!below)
-        to->leaves[index] = leaf;
+    lower->leaves[index] = NULL;
+    if (!to)
+        upper->leaves[index] = from;
     for (uint32_t i = 0; i < MEMORY_LEAF_PAGES; i++) {
-        if (!leaf[i])
+        if (!from[i])
             continue;
-        from->resident--;
-        to->resident++;
-        if (!below)
+        lower->resident--;
+        if (to && to[i]) {
+            frame_free(payer, from[i]);
             continue;
-        if (below[i]) {
-            frame_free(payer, below[i]);
-            to->resident--;
         }
-        below[i] = leaf[i];
+        upper->resident++;
+        if (to)
+            to[i] = from[i];
     }
-    if (below)
-        kernel_free(payer, leaf, PAGE_BYTES);
+    if (to)
+        kernel_free(payer, from, PAGE_BYTES);
 }
 
-/* Some of what `from` holds goes down to `to`; false: it holds nothing. */
-static bool push_step(struct memory *from, struct memory *to)
+/* Some of what `lower` holds comes up to `upper`; false: it holds nothing. */
+static bool pull_step(struct memory *lower, struct memory *upper)
 {
-    if (!from->leaves)
+    if (!lower->leaves)
         return false;
-    if (!to->leaves) {
-        to->leaves = from->leaves;
-        to->resident = from->resident;
-        from->leaves = NULL;
-        from->resident = 0;
+    if (!upper->leaves) {
+        upper->leaves = lower->leaves;
+        upper->resident = lower->resident;
+        lower->leaves = NULL;
+        lower->resident = 0;
         return true;
     }
     for (uint32_t i = 0; i < LEAVES; i++) {
-        if (from->leaves[i]) {
-            push_leaf(from, to, i);
+        if (lower->leaves[i]) {
+            pull_leaf(lower, upper, i);
             return true;
         }
     }
-    kernel_free(from->object.payer, from->leaves, PAGE_BYTES);
-    from->leaves = NULL;
+    kernel_free(lower->object.payer, lower->leaves, PAGE_BYTES);
+    lower->leaves = NULL;
     return true;
 }
 
-/* One bounded step; false: nothing can be folded any more. */
+/* One bounded step with the chain below `memory`; false: nothing can be folded any more. */
 static bool fold_step(struct memory *memory)
 {
-    struct memory *base = sole_parent(memory), *below = base && !base->pager ? sole_parent(base) : NULL;
+    for (struct memory *upper = memory; upper; upper = upper->parent) {
+        struct memory *lower = sole_parent(upper);
 
-    if (!base)
-        return false;
-    if (push_step(memory, base)) {
-        memory->protected_pages = 0; /* what went down may be written where it is mapped */
+        if (!lower)
+            continue;
+        if (pull_step(lower, upper))
+            return true;
+        upper->parent = lower->parent;
+        lower->parent = NULL;
+        if (!upper->pager) {
+            upper->pager = lower->pager;
+            lower->pager = NULL;
+        }
+        object_release(&lower->object);
         return true;
     }
-    if (!below)
-        return false;
-    if (push_step(base, below))
-        return true;
-    memory->parent = below;
-    memory->depth--;
-    base->parent = NULL;
-    object_release(&base->object);
-    return true;
+    return false;
 }
 
 /* ---- the snapshot ---- */
@@ -149,22 +144,20 @@ static int64_t split(struct memory *memory)
     memory->exclusive = 1;
     if (!memory->resident && !memory->pager)
         return PD_OK;
-    if (memory->depth == MEMORY_CLONE_DEPTH)
-        return PD_TOO_LARGE;
+    if (!memory_is_shallow(memory)) /* what has ended may still have clones */
+        return reap_step() ? PD_AGAIN : PD_TOO_LARGE;
     base = memory_create(memory->object.payer, memory->pages);
     if (!base)
         return PD_NO_QUOTA;
     base->leaves = memory->leaves;
     base->resident = memory->resident;
     base->parent = memory->parent;
-    base->depth = memory->depth;
     base->frozen = base->snapshot = 1;
     base->pager = memory->pager;
     memory->pager = NULL;
     memory->leaves = NULL;
     memory->resident = 0;
     memory->parent = base;
-    memory->depth++;
     memory->protected_pages = 0;
     return PD_OK;
 }
@@ -190,17 +183,25 @@ static void protect(struct domain *domain, const struct mapping *mapping, uint32
     }
 }
 
-/* One bounded step; false: there are more. */
+/* One bounded step; false: there are more. What the snapshot does not hold is not there to be written. */
 static bool protect_step(struct domain *domain, struct memory *memory)
 {
-    uint32_t pages = memory->pages - memory->protected_pages;
+    uint64_t **leaves = memory->parent ? memory->parent->leaves : NULL;
+    uint32_t limit = PROTECT_STEP_LEAVES;
 
-    if (pages > PROTECT_STEP_PAGES)
-        pages = PROTECT_STEP_PAGES;
-    for (uint32_t i = 0; i < domain->mapping_count; i++)
-        if (domain->mappings[i].memory == memory)
-            protect(domain, &domain->mappings[i], memory->protected_pages, pages);
-    memory->protected_pages += pages;
+    while (leaves && limit && memory->protected_pages < memory->pages) {
+        uint32_t first = memory->protected_pages;
+
+        memory->protected_pages = first + MEMORY_LEAF_PAGES;
+        if (!leaves[first / MEMORY_LEAF_PAGES])
+            continue;
+        limit--;
+        for (uint32_t i = 0; i < domain->mapping_count; i++)
+            if (domain->mappings[i].memory == memory)
+                protect(domain, &domain->mappings[i], first, MEMORY_LEAF_PAGES);
+    }
+    if (!leaves || memory->protected_pages > memory->pages)
+        memory->protected_pages = memory->pages;
     address_space_changed(domain->root);
     return memory->protected_pages == memory->pages;
 }
@@ -276,7 +277,7 @@ int64_t clone_mapping(struct domain *domain, const struct mapping *mapping, stru
 
     if (status != PD_OK)
         return status;
-    if (base && base->depth == MEMORY_CLONE_DEPTH)
+    if (base && !memory_is_shallow(base))
         return PD_TOO_LARGE;
     clone = clone_for(destination, mapping, base);
     if (!clone)

@@ -76,6 +76,17 @@ static int64_t create_thread(struct thread *self, struct capability *slot)
     return deliver(slot, thread ? &thread->object : NULL);
 }
 
+static int64_t create_notification(struct thread *self, struct domain *domain, struct capability *slot)
+{
+    struct notification *notification;
+    bool semaphore = self->rsi & NOTIFICATION_SEMAPHORE;
+
+    if (self->rsi & ~(uint64_t)NOTIFICATION_SEMAPHORE || self->rdx > (semaphore ? SEMAPHORE_MAXIMUM : 0))
+        return PD_BAD_ARGUMENT;
+    notification = notification_create(domain, semaphore, self->rdx);
+    return deliver(slot, notification ? &notification->object : NULL);
+}
+
 static int64_t create_memory(struct thread *self, struct domain *domain, struct capability *slot)
 {
     struct memory *memory;
@@ -119,7 +130,6 @@ static int64_t create(struct thread *self, struct domain *domain, uint64_t opera
 {
     struct capability *slot;
     struct sched_context *context;
-    struct notification *notification;
     int64_t status = capability_reserve(&self->domain->table, self->domain, self->rdi, &slot);
 
     if (status != PD_OK)
@@ -133,8 +143,7 @@ static int64_t create(struct thread *self, struct domain *domain, uint64_t opera
         context = sched_context_create(domain);
         return deliver(slot, context ? &context->object : NULL);
     case DOMAIN_CREATE_NOTIFICATION:
-        notification = notification_create(domain);
-        return deliver(slot, notification ? &notification->object : NULL);
+        return create_notification(self, domain, slot);
     case DOMAIN_CREATE_MEMORY:
         return create_memory(self, domain, slot);
     default:

@@ -31,13 +31,22 @@ struct memory *memory_create_physical(struct domain *payer, uint64_t base, uint3
     return memory;
 }
 
+bool memory_is_shallow(const struct memory *memory)
+{
+    uint32_t depth = 0;
+
+    while ((memory = memory->parent))
+        depth++;
+    return depth < MEMORY_CLONE_DEPTH;
+}
+
 int64_t memory_cloneable(const struct memory *memory, uint8_t rights)
 {
     if (!memory->frozen && !(rights & RIGHT_WRITE))
         return PD_NO_RIGHT;
     if (memory->writable_mappings)
         return PD_BUSY;
-    return memory->depth < MEMORY_CLONE_DEPTH ? PD_OK : PD_TOO_LARGE;
+    return memory_is_shallow(memory) ? PD_OK : PD_TOO_LARGE;
 }
 
 struct memory *memory_clone(struct domain *payer, struct memory *parent)
@@ -46,7 +55,6 @@ struct memory *memory_clone(struct domain *payer, struct memory *parent)
 
     if (memory) {
         memory->parent = parent;
-        memory->depth = (uint8_t)(parent->depth + 1);
         parent->frozen = 1;
         object_hold(&parent->object);
     }

@@ -10,7 +10,7 @@
 
 #define MEMORY_LEAF_PAGES 512u
 #define MEMORY_MAX_PAGES (512u * MEMORY_LEAF_PAGES)
-#define MEMORY_CLONE_DEPTH 16u /* clones of clones: a page is looked for in so many objects at most */
+#define MEMORY_CLONE_DEPTH 64u /* clones of clones: a page is looked for in so many objects at most */
 
 struct memory {
     struct object object;
@@ -19,7 +19,6 @@ struct memory {
     uint8_t physical;        /* base is a physical range, nothing is ever allocated or freed */
     uint8_t uncached;
     uint8_t frozen;
-    uint8_t depth;           /* of clones, up to one that is none */
     uint8_t shared;          /* a clone that has a name: who maps it sees what others write there */
     uint8_t snapshot;        /* made by clone.c; it has no name, and its children alone keep it */
     uint8_t exclusive;       /* no page of it is mapped at two places */
@@ -39,6 +38,9 @@ struct memory *memory_create_physical(struct domain *payer, uint64_t base, uint3
  * PD_TOO_LARGE: a clone too far. */
 int64_t memory_cloneable(const struct memory *memory, uint8_t rights);
 struct memory *memory_clone(struct domain *payer, struct memory *parent);
+
+/* Another clone can be made of it: fewer than MEMORY_CLONE_DEPTH are below it. */
+bool memory_is_shallow(const struct memory *memory);
 
 /* The frame that page `page` reads from, 0 if there is none yet. `*own`: it may be written. */
 uint64_t memory_frame(struct memory *memory, uint32_t page, bool *own);

@@ -23,23 +23,34 @@ static bool boot_memory_overlaps(uint64_t start, uint64_t bytes)
 
 static struct irq *lines[APIC_PINS];
 
-struct notification *notification_create(struct domain *payer)
+struct notification *notification_create(struct domain *payer, bool semaphore, uint64_t units)
 {
-    return object_create(payer, OBJECT_NOTIFICATION, sizeof(struct notification));
+    struct notification *notification = object_create(payer, OBJECT_NOTIFICATION, sizeof(*notification));
+
+    if (!notification)
+        return NULL;
+    notification->semaphore = semaphore;
+    notification->bits = units;
+    return notification;
 }
 
-void notification_signal(struct notification *notification, uint64_t bits)
+/* Bits of `mask`, or a unit, if there is what is asked for. */
+static uint64_t take(struct notification *notification, uint64_t mask)
+{
+    uint64_t taken = notification->semaphore ? notification->bits != 0 : notification->bits & mask;
+
+    notification->bits -= taken;
+    return taken;
+}
+
+/* Of a semaphore no more are woken than it has units. */
+static void wake_waiters(struct notification *notification)
 {
     struct thread **link = &notification->waiters, *previous = NULL;
 
-    if (notification->service) {
-        service_event(notification->service, bits);
-        return;
-    }
-    notification->bits |= bits;
     while (*link && notification->bits) {
         struct thread *thread = *link;
-        uint64_t taken = notification->bits & thread->wait_mask;
+        uint64_t taken = take(notification, thread->wait_mask);
 
         if (!taken) {
             previous = thread;
@@ -49,11 +60,37 @@ void notification_signal(struct notification *notification, uint64_t bits)
         *link = thread->queue_next;
         if (notification->waiters_tail == thread)
             notification->waiters_tail = previous;
-        notification->bits &= ~taken;
         thread->waiting_for = NULL;
         thread_result(thread, PD_OK, taken, 0, 0);
         thread_wake(thread);
     }
+}
+
+void notification_signal(struct notification *notification, uint64_t bits)
+{
+    if (notification->service) {
+        service_event(notification->service, bits);
+        return;
+    }
+    if (!notification->semaphore)
+        notification->bits |= bits;
+    else if (notification->bits < SEMAPHORE_MAXIMUM)
+        notification->bits++;
+    wake_waiters(notification);
+}
+
+/* A program's: units of a semaphore are added all or not at all. */
+static int64_t signal(struct notification *notification, uint64_t bits)
+{
+    if (!notification->semaphore) {
+        notification_signal(notification, bits);
+        return PD_OK;
+    }
+    if (bits > SEMAPHORE_STEP || bits > SEMAPHORE_MAXIMUM - notification->bits)
+        return PD_TOO_LARGE;
+    notification->bits += bits;
+    wake_waiters(notification);
+    return PD_OK;
 }
 
 void notification_forget(struct notification *notification, struct thread *thread)
@@ -123,12 +160,11 @@ void irq_raise(uint32_t line)
 
 static void wait(struct thread *self, struct notification *notification)
 {
-    uint64_t taken = notification->bits & self->rdi;
+    uint64_t taken = take(notification, self->rdi);
 
     if (self->service && self->service->supervisor)
         monitor_ready(self->service);
     if (taken) {
-        notification->bits &= ~taken;
         thread_result(self, PD_OK, taken, 0, 0);
     } else if (notification->object.dead) {
         thread_status(self, PD_DEAD);
@@ -150,24 +186,24 @@ static void wait(struct thread *self, struct notification *notification)
 void notification_invoke(struct thread *self, struct capability *capability, uint64_t operation)
 {
     struct notification *notification = (struct notification *)capability->object;
-    uint64_t taken;
 
     if (!(capability->rights & (operation == NOTIFICATION_SIGNAL ? RIGHT_WRITE : RIGHT_USE))) {
         thread_status(self, PD_NO_RIGHT);
         return;
     }
+    if (notification->semaphore && operation != NOTIFICATION_SIGNAL && self->rdi != 1) {
+        thread_status(self, operation <= NOTIFICATION_POLL ? PD_BAD_ARGUMENT : PD_BAD_OPERATION);
+        return;
+    }
     switch (operation) {
     case NOTIFICATION_SIGNAL:
-        thread_status(self, PD_OK);
-        notification_signal(notification, self->rdi);
+        thread_status(self, signal(notification, self->rdi));
         return;
     case NOTIFICATION_WAIT:
         wait(self, notification);
         return;
     case NOTIFICATION_POLL:
-        taken = notification->bits & self->rdi;
-        notification->bits &= ~taken;
-        thread_result(self, PD_OK, taken, 0, 0);
+        thread_result(self, PD_OK, take(notification, self->rdi), 0, 0);
         return;
     default:
         thread_status(self, PD_BAD_OPERATION);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Notifications: 64 bits that are set asynchronously and taken by who waits, or by a service as an event.
- * Rule: a bit that was signalled stays until it is taken; what a service took comes back when its transaction is
+/* Notifications: 64 bits that are set asynchronously and taken by who waits, or by a service as an event; or a counting
+ * semaphore, whose units are taken one by one.
+ * Rule: a bit or unit that was signalled stays until it is taken; what a service took comes back when its transaction is
  * rolled back. An interrupt line bound to a notification stays masked until its bit has been dealt with.
  */
 #pragma once
@@ -8,7 +9,8 @@
 
 struct notification {
     struct object object;
-    uint64_t bits;
+    uint64_t bits;       /* of a semaphore: units */
+    uint8_t semaphore;
     struct thread *waiters, *waiters_tail; /* the one that waits longest is the first */
     struct service *service; /* takes the bits as events */
     struct irq *irqs;        /* lines that signal it */
@@ -28,7 +30,9 @@ struct ioport {
     uint16_t count;
 };
 
-struct notification *notification_create(struct domain *payer);
+struct notification *notification_create(struct domain *payer, bool semaphore, uint64_t units);
+
+/* The kernel's own signal, which cannot be refused: a semaphore gets one unit, if it is not full. */
 void notification_signal(struct notification *notification, uint64_t bits);
 void notification_end(struct notification *notification);
 

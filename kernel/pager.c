@@ -9,9 +9,13 @@
 #include "kernel/x86_64/log.h"
 #include "kernel/x86_64/mmu.h"
 
+#define CALL_REGISTERS 10u /* rax to r10: those in which a call is are among them */
+
+_Static_assert(offsetof(struct thread, r10) == (CALL_REGISTERS - 1) * 8, "they are one after the other");
+
 /* What a thread waits for, and what it had in the registers in which the call is. */
 struct page_request {
-    uint64_t rax, rdi, rsi, rdx, r10, r8, r9;
+    uint64_t registers[CALL_REGISTERS];
     struct memory *memory;
     uint64_t *cell; /* of the memory, for the frame */
     uint64_t frame;
@@ -19,28 +23,6 @@ struct page_request {
     bool done;
     bool filled;
 };
-
-static void keep_registers(struct page_request *request, const struct thread *thread)
-{
-    request->rax = thread->rax;
-    request->rdi = thread->rdi;
-    request->rsi = thread->rsi;
-    request->rdx = thread->rdx;
-    request->r10 = thread->r10;
-    request->r8 = thread->r8;
-    request->r9 = thread->r9;
-}
-
-static void restore_registers(struct thread *thread, const struct page_request *request)
-{
-    thread->rax = request->rax;
-    thread->rdi = request->rdi;
-    thread->rsi = request->rsi;
-    thread->rdx = request->rdx;
-    thread->r10 = request->r10;
-    thread->r8 = request->r8;
-    thread->r9 = request->r9;
-}
 
 /* Nobody has the frame any more, and what became of it is known. */
 static void finish(struct domain *domain, struct page_request *request)
@@ -75,7 +57,7 @@ bool pager_ask(struct thread *thread, uint64_t address, uint8_t access)
         finish(thread->domain, request);
         return false;
     }
-    keep_registers(request, thread);
+    words_copy(request->registers, &thread->rax, CALL_REGISTERS);
     thread->asking = request;
     thread->rax = (uint64_t)pager->operation << INVOKE_OPERATION_SHIFT;
     thread->rdi = pager->word;
@@ -115,7 +97,7 @@ void pager_done(struct thread *thread)
     if (thread->page_lost && !thread->object.dead)
         log_line("program %.*s: page %lx is not there: its pager says %ld, %ld", (int)sizeof(thread->domain->name),
                  thread->domain->name, thread->r9, status, result);
-    restore_registers(thread, request);
+    words_copy(&thread->rax, request->registers, CALL_REGISTERS);
     if (!request->lent)
         finish(thread->domain, request);
 }

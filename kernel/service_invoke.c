@@ -89,6 +89,8 @@ static int64_t bind_notification(struct thread *self, struct service *service)
         return argument->type == OBJECT_NONE ? PD_BAD_CAPABILITY : PD_WRONG_TYPE;
     if (!(argument->rights & RIGHT_USE))
         return PD_NO_RIGHT;
+    if (notification->semaphore)
+        return PD_WRONG_TYPE;
     if (service->notification || notification->service || notification->waiters)
         return PD_BUSY;
     service->notification = notification;

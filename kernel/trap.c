@@ -52,10 +52,6 @@ static bool page_fault(struct thread *thread, uint64_t error, uint64_t address)
 
         lost = memory_frame(mapping->memory, page, &own);
     }
-    if (thread->page_lost) {
-        thread->page_lost = false;
-        return false;
-    }
     status = domain_resolve(thread->domain, address, access);
     if (status == PD_AGAIN && !thread->service)
         return pager_ask(thread, address, access);
@@ -74,8 +70,11 @@ static void exception(struct thread *thread, uint64_t vector, uint64_t error)
 
     if (vector == VECTOR_PAGE_FAULT) {
         address = cpu_read_cr2();
-        if (page_fault(thread, error, address))
+        if (thread->page_lost)
+            vector = FAULT_NO_PAGE;
+        else if (page_fault(thread, error, address))
             return;
+        thread->page_lost = false;
     } else if (vector == VECTOR_NO_DEVICE && !thread->service && sched_fpu_acquire(thread)) {
         return;
     }

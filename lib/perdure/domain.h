@@ -45,6 +45,12 @@ static inline int64_t pd_create_notification(uint32_t domain, uint32_t new_slot)
     return pd_invoke_4(domain, DOMAIN_CREATE_NOTIFICATION, new_slot, 0, 0, 0);
 }
 
+/* A counting semaphore with so many units at first, 0..SEMAPHORE_MAXIMUM (perdure/notification.h). */
+static inline int64_t pd_create_semaphore(uint32_t domain, uint32_t new_slot, uint64_t units)
+{
+    return pd_invoke_4(domain, DOMAIN_CREATE_NOTIFICATION, new_slot, NOTIFICATION_SEMAPHORE, units, 0);
+}
+
 /* Zero-fill memory, charged page by page as it is touched; flags MEMORY_*. */
 static inline int64_t pd_create_memory(uint32_t domain, uint32_t new_slot, uint64_t pages, uint64_t flags)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Notifications: 64 bits that are set asynchronously and waited for. Rule: bits taken are cleared. */
+/* Notifications: 64 bits that are set asynchronously and waited for, or semaphores. Rule: what is taken is gone. */
 #ifndef PERDURE_NOTIFICATION_H
 #define PERDURE_NOTIFICATION_H
 
@@ -18,6 +18,18 @@ static inline int64_t pd_wait(uint32_t notification, uint64_t mask, uint64_t dea
 
     *bits = status == PD_OK ? call.word[0] : 0;
     return status;
+}
+
+/* Of a semaphore: add units, at most SEMAPHORE_STEP; PD_TOO_LARGE if it cannot hold them. */
+static inline int64_t pd_semaphore_post(uint32_t semaphore, uint64_t units)
+{
+    return pd_invoke_4(semaphore, NOTIFICATION_SIGNAL, units, 0, 0, 0);
+}
+
+/* Of a semaphore: take a unit; deadline_ns as for pd_wait. */
+static inline int64_t pd_semaphore_take(uint32_t semaphore, uint64_t deadline_ns)
+{
+    return pd_invoke_4(semaphore, NOTIFICATION_WAIT, 1, deadline_ns, 0, 0);
 }
 
 /* Take bits of `mask` without waiting. */

@@ -21,6 +21,7 @@
 #include "kernel/domain.h"
 #include "kernel/frame.h"
 #include "kernel/invoke.h"
+#include "kernel/pager.h"
 #include "kernel/service.h"
 #include "kernel/thread.h"
 #include "kernel/transaction.h"
@@ -106,6 +107,15 @@ static struct thread *tick(void)
     return kernel_leave();
 }
 
+/* What a page fault does that is resolved. */
+static void touch(struct thread *self, uint64_t address, uint8_t access)
+{
+    self->page_lost = false;
+    if (domain_resolve(self->domain, address, access) == PD_AGAIN && !self->service) {
+        pager_ask(self, address, access);
+    }
+}
+
 /* One step of `self`, as the input has it. */
 static struct thread *step(struct thread *self, struct fuzz_input *input)
 {
@@ -119,7 +129,7 @@ static struct thread *step(struct thread *self, struct fuzz_input *input)
         return fault(self, kind);
     }
     if (kind >= 240) {
-        domain_resolve(self->domain, take_word(input) & ~4095ul, RIGHT_USE | (kind & RIGHT_WRITE));
+        touch(self, take_word(input) & ~4095ul, RIGHT_USE | (kind & RIGHT_WRITE));
         return kernel_leave();
     }
     if (self->service && kind < 120) {
@@ -223,9 +233,18 @@ static void root_begin(void)
     thread_wake(thread);
 }
 
+/* The youngest first: a service that has pages of its client would be waited for, and nobody runs it any more. */
+static void end_family(struct domain *domain)
+{
+    while (domain->children) {
+        end_family(domain->children);
+    }
+    domain_finish(domain, DOMAIN_KILLED, 0);
+}
+
 static void root_finish(void)
 {
-    domain_finish(root, DOMAIN_KILLED, 0);
+    end_family(root);
     cpu.current = NULL;
     for (unsigned round = 0; reap_step() || round < 4; round++) {
         tick();
@@ -300,11 +319,13 @@ static void emit(unsigned words, uint64_t slot, uint64_t operation, const uint64
 #define SERVICE_SLOT 75
 #define PORTAL_SLOT 76
 #define COPY_SLOT 77
+#define CHILD_SLOT 79
+#define MAPPED_AT 0x10000000ul
 
-static void emit_objects(void)
+static void emit_objects(unsigned semaphore)
 {
     CALL(SLOT_SELF_DOMAIN, DOMAIN_CREATE_DOMAIN, DOMAIN_SLOT, 256);
-    CALL(SLOT_SELF_DOMAIN, DOMAIN_CREATE_NOTIFICATION, NOTIFICATION_SLOT);
+    CALL(SLOT_SELF_DOMAIN, DOMAIN_CREATE_NOTIFICATION, NOTIFICATION_SLOT, semaphore ? NOTIFICATION_SEMAPHORE : 0, semaphore);
     CALL(SLOT_SELF_DOMAIN, DOMAIN_CREATE_MEMORY, MEMORY_SLOT, 8, 0);
     CALL(SLOT_SELF_DOMAIN, DOMAIN_CREATE_SCHED_CONTEXT, CONTEXT_SLOT);
     CALL(CONTEXT_SLOT, SCHED_CONTEXT_SET, 12, 0, 0, 0);
@@ -345,13 +366,41 @@ static void emit_calls(unsigned variant)
     }
 }
 
+static void emit_touch(uint64_t address)
+{
+    *place++ = 240 + RIGHT_WRITE;
+    *place++ = 0xff;
+    memcpy(place, &address, 8);
+    place += 8;
+}
+
+/* A memory that is cloned, written, cloned again; or one whose pages a service fills. */
+static void emit_pages(unsigned variant)
+{
+    if (variant & 8) {
+        CALL(SLOT_SELF_DOMAIN, DOMAIN_CREATE_MEMORY, COPY_SLOT, 600, 0);
+        CALL(COPY_SLOT, MEMORY_SET_PAGER, PORTAL_SLOT, 1, 7, 4096);
+        CALL(SLOT_SELF_DOMAIN, DOMAIN_MAP, COPY_SLOT, MAPPED_AT + 0x10000000, 0, 600, RIGHT_USE | RIGHT_WRITE, 0);
+        emit_touch(MAPPED_AT + 0x10000000);
+        *place++ = 7; /* the worker's reply */
+        *place++ = 0;
+        emit_touch(MAPPED_AT + 0x10000000 + 513 * 4096);
+    }
+    for (unsigned turn = 0; turn < 3; turn++) {
+        emit_touch(MAPPED_AT + turn * 4096);
+        CALL(SLOT_SELF_DOMAIN, DOMAIN_CREATE_DOMAIN, CHILD_SLOT + turn, 64);
+        CALL(SLOT_SELF_DOMAIN, DOMAIN_CLONE_MAPPING, variant & 8 ? MAPPED_AT + 0x10000000 : MAPPED_AT, CHILD_SLOT + turn, 70, 0);
+        CALL(CHILD_SLOT + (variant & 2 ? turn : 0), DOMAIN_KILL, 0);
+    }
+}
+
 size_t fuzz_seed(unsigned index, uint8_t *room)
 {
-    if (index >= 16) {
+    if (index >= 32) {
         return 0;
     }
     place = room;
-    emit_objects();
+    emit_objects(index >> 4);
     CALL(SLOT_SELF_DOMAIN, DOMAIN_MAP, MEMORY_SLOT, 0x10000000, 0, 4, RIGHT_USE | RIGHT_WRITE, index & 1);
     if (index & 8) {
         emit_service();
@@ -361,6 +410,10 @@ size_t fuzz_seed(unsigned index, uint8_t *room)
         CALL(SLOT_SELF_DOMAIN, DOMAIN_COPY, NOTIFICATION_SLOT, SLOT_SELF_DOMAIN, COPY_SLOT, RIGHT_USE, 5);
         CALL(index & 2 ? NOTIFICATION_SLOT : COPY_SLOT, NOTIFICATION_WAIT, 1, 3000000);
         CALL(MEMORY_SLOT, MEMORY_CLONE, COPY_SLOT + 1);
+    }
+    if (index & 16) {
+        CALL(NOTIFICATION_SLOT, NOTIFICATION_SIGNAL, SEMAPHORE_STEP);
+        emit_pages(index);
     }
     CALL(SLOT_SELF_DOMAIN, DOMAIN_REVOKE, NOTIFICATION_SLOT);
     CALL(SLOT_SELF_DOMAIN, DOMAIN_UNMAP, 0x10000000, 4);

@@ -198,6 +198,24 @@ static int64_t map_call(struct pd_call *call)
     return status;
 }
 
+/* Bits, or a semaphore that is nearly empty or nearly full. */
+static void fill_notification(struct pd_call *call)
+{
+    call->word[0] = below(8) ? own_slot() : any_slot();
+    call->word[1] = below(8) ? below(2) : any_word();
+    call->word[2] = !call->word[1] ? 0 : below(2) ? below(3) : SEMAPHORE_MAXIMUM - below(3);
+}
+
+static void fill_mapping(struct pd_call *call)
+{
+    call->word[0] = any_slot();
+    call->word[1] = below(4) ? own_address() : any_word() | 1;
+    call->word[2] = below(4) ? below(8) : any_word();
+    call->word[3] = below(4) ? below(16) : any_word();
+    call->transfer = below(9);
+    call->lend_base = below(5);
+}
+
 static int64_t domain_call(void)
 {
     uint64_t slot = below(2) ? SLOT_SELF_DOMAIN : own_slot();
@@ -217,11 +235,13 @@ static int64_t domain_call(void)
         break;
     case DOMAIN_CREATE_THREAD:
     case DOMAIN_CREATE_SCHED_CONTEXT:
-    case DOMAIN_CREATE_NOTIFICATION:
     case DOMAIN_CREATE_MEMORY:
     case DOMAIN_CREATE_SERVICE:
         call.word[0] = below(8) ? own_slot() : any_slot();
         call.word[1] = below(2) ? own_slot() : any_word();
+        break;
+    case DOMAIN_CREATE_NOTIFICATION:
+        fill_notification(&call);
         break;
     case DOMAIN_COPY:
         call.word[0] = copyable_slot();
@@ -234,12 +254,7 @@ static int64_t domain_call(void)
         call.word[0] = slot == SLOT_SELF_DOMAIN ? own_slot() : any_slot();
         break;
     case DOMAIN_MAP:
-        call.word[0] = any_slot();
-        call.word[1] = below(4) ? own_address() : any_word() | 1;
-        call.word[2] = below(4) ? below(8) : any_word();
-        call.word[3] = below(4) ? below(16) : any_word();
-        call.transfer = below(9);
-        call.lend_base = below(5);
+        fill_mapping(&call);
         break;
     case DOMAIN_UNMAP:
         call.word[0] = own_address();

@@ -5,7 +5,7 @@
 #define AT 0x330000000ul
 #define PAGES 1100 /* more than one table of entries, more than one leaf */
 #define FORKS 40
-#define DEEP 20
+#define DEEP 80
 
 static uint32_t memory;
 
@@ -114,11 +114,11 @@ static const char *clones_of_clones_that_all_live_come_to_an_end(void)
     while (status == PD_OK && count < DEEP) {
         *page(0) = count;
         domains[count] = pd_slot_take();
-        EXPECT(pd_create_domain(SLOT_SELF_DOMAIN, domains[count], 64), PD_OK);
+        EXPECT(pd_create_domain(SLOT_SELF_DOMAIN, domains[count], 16), PD_OK);
         status = pd_clone_mapping(SLOT_SELF_DOMAIN, AT, domains[count++], 0, 0);
     }
     EXPECT(status, PD_TOO_LARGE);
-    EXPECT_TRUE(count > 10);
+    EXPECT_TRUE(count > 60);
     *page(0) = 77; /* nothing is wrong with it */
     EXPECT(*page(0), 77);
     while (count) {

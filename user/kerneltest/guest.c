@@ -308,6 +308,38 @@ _Noreturn void guest_sleeper(uint64_t argument)
     sleep_for_ever();
 }
 
+/* From which slot the index-th capability of a tree is derived. */
+static uint32_t tree_parent(uint64_t shape, uint32_t root, uint32_t index)
+{
+    if (index == 0 || shape == TREE_WIDE) {
+        return root;
+    }
+    return TREE_FIRST_SLOT + (shape == TREE_DEEP ? index - 1 : (index - 1) / 2);
+}
+
+_Noreturn void guest_reviser(uint64_t argument)
+{
+    uint64_t number = argument & 0xff, shape = argument >> 24;
+    uint32_t root = argument >> 8 & 0xffff;
+    int64_t status = PD_OK;
+
+    while (status == PD_OK && !board()->release) {
+        for (uint32_t index = 0; status == PD_OK && index < TREE_SLOTS; index++) {
+            status = pd_copy(SLOT_SELF_DOMAIN, tree_parent(shape, root, index), SLOT_SELF_DOMAIN, TREE_FIRST_SLOT + index,
+                             RIGHT_USE, 0);
+        }
+        board()->scratch[1] = 1;
+        if (status == PD_OK) {
+            status = pd_revoke(SLOT_SELF_DOMAIN, root);
+        }
+        board()->scratch[1] = 0;
+        board()->arrived[number]++;
+    }
+    board()->status[number] = status;
+    board()->inner_done = 1;
+    sleep_for_ever();
+}
+
 _Noreturn void guest_waiter(uint64_t argument)
 {
     uint64_t number = argument & 0xff, bits;

@@ -109,6 +109,13 @@ _Noreturn void guest_service_recovered(uint64_t incarnation);
 /* Threads. The argument is a number of theirs in its low byte, more above. */
 _Noreturn void guest_spin(uint64_t argument);       /* for ever, counting arrived[] */
 _Noreturn void guest_sleeper(uint64_t argument);    /* for ever */
+/* Derives from slot (argument >> 8 & 0xffff), in the shape argument >> 24 (enum tree), and revokes, until board.release; while it
+ * revokes, board.scratch[1] is 1; board.status[number] is what failed. */
+_Noreturn void guest_reviser(uint64_t argument);
+enum tree { TREE_WIDE, TREE_DEEP, TREE_BUSHY };
+#define GUEST_REVISER(number, slot, shape) ((uint64_t)(number) | (uint64_t)(slot) << 8 | (uint64_t)(shape) << 24)
+#define TREE_FIRST_SLOT 1000 /* what it derives lies here and after */
+#define TREE_SLOTS 2500u
 _Noreturn void guest_waiter(uint64_t argument);     /* waits for bit 1 of slot (argument >> 8), notes its turn */
 _Noreturn void guest_exit(uint64_t argument);       /* ends its domain with status 7 */
 _Noreturn void guest_write_code(uint64_t argument); /* faults */

@@ -42,6 +42,7 @@ struct test {
 
 /* One group a line; main.c has their order. */
 extern const struct test rights_tests[];
+extern const struct test revoke_tests[];
 extern const struct test quota_tests[];
 extern const struct test page_tests[];
 extern const struct test clone_tests[];

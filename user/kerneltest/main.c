@@ -7,6 +7,7 @@
 
 static const struct test *const groups[] = {
     rights_tests,
+    revoke_tests,
     quota_tests,
     page_tests,
     clone_tests,

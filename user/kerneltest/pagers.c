@@ -55,7 +55,7 @@ static const char *ended(struct task *task, uint64_t index)
         EXPECT(pd_domain_status(task->domain, &status), PD_OK);
     }
     EXPECT(status.state, DOMAIN_FAULTED);
-    EXPECT(status.detail, 14);
+    EXPECT(status.detail, FAULT_NO_PAGE);
     EXPECT(status.fault_address, (uint64_t)page(index));
     task_end(task);
     return NULL;

@@ -65,18 +65,18 @@ static const char *clones_are_copied_on_write(void)
 
 static const char *clones_of_clones_end(void)
 {
-    uint32_t clones[32], count = 1;
+    uint32_t clones[80], count = 1;
     int64_t status = PD_OK;
 
     clones[0] = pd_slot_take();
     EXPECT(pd_create_memory(SLOT_SELF_DOMAIN, clones[0], 1, 0), PD_OK);
-    while (status == PD_OK && count < 32) {
+    while (status == PD_OK && count < 80) {
         clones[count] = pd_slot_take();
         status = pd_memory_clone(clones[count - 1], clones[count]);
         count++;
     }
     EXPECT(status, PD_TOO_LARGE);
-    EXPECT(count, 18);
+    EXPECT(count, 66);
     while (count) {
         pd_slot_drop(clones[--count]);
     }

@@ -84,6 +84,120 @@ static const char *a_notification_that_goes_wakes_its_waiters(void)
     return NULL;
 }
 
+static const char *units_of_a_semaphore_are_taken_one_by_one(void)
+{
+    uint32_t semaphore = pd_slot_take();
+    uint64_t taken, before = pd_now_ns();
+
+    EXPECT(pd_create_semaphore(SLOT_SELF_DOMAIN, semaphore, 2), PD_OK);
+    EXPECT(pd_poll(semaphore, 1, &taken), PD_OK);
+    EXPECT(taken, 1);
+    EXPECT(pd_semaphore_take(semaphore, 0), PD_OK);
+    EXPECT(pd_poll(semaphore, 1, &taken), PD_OK);
+    EXPECT(taken, 0);
+    EXPECT(pd_semaphore_take(semaphore, before + 5 * MILLISECOND_NS), PD_TIMEOUT);
+    EXPECT_TRUE(pd_now_ns() >= before + 5 * MILLISECOND_NS);
+    EXPECT(pd_semaphore_post(semaphore, 3), PD_OK);
+    EXPECT(pd_semaphore_post(semaphore, 1), PD_OK); /* they add up, where bits would not */
+    EXPECT(pd_semaphore_post(semaphore, 0), PD_OK);
+    for (int unit = 0; unit < 4; unit++) {
+        EXPECT(pd_semaphore_take(semaphore, 1), PD_OK); /* long past, but there is one */
+    }
+    EXPECT(pd_semaphore_take(semaphore, 1), PD_TIMEOUT);
+    pd_slot_drop(semaphore);
+    return NULL;
+}
+
+static const char *a_semaphore_wakes_as_many_as_it_has_units(void)
+{
+    struct task tasks[4];
+    uint32_t semaphore = pd_slot_take();
+
+    EXPECT(pd_create_semaphore(SLOT_SELF_DOMAIN, semaphore, 0), PD_OK);
+    for (uint64_t index = 0; index < 4; index++) {
+        EXPECT(task_start(&tasks[index], guest_waiter, index | (uint64_t)semaphore << 8, LOW_PRIORITY), PD_OK);
+        EXPECT_TRUE(wait_for(&board()->arrived[index], 1));
+        sleep_ms(2);
+    }
+    EXPECT(pd_semaphore_post(semaphore, 3), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->ordered, 3));
+    sleep_ms(5);
+    EXPECT(board()->ordered, 3);
+    for (uint64_t turn = 0; turn < 3; turn++) {
+        EXPECT(board()->order[turn], turn);
+    }
+    task_end(&tasks[3]); /* who waits longest now: its turn is the next one's */
+    EXPECT(pd_semaphore_post(semaphore, 1), PD_OK);
+    EXPECT_TRUE(wait_for(&board()->ordered, 4));
+    EXPECT(board()->order[3], 0);
+    pd_slot_drop(semaphore); /* the others wait for what is no more */
+    for (uint64_t index = 0; index < 3; index++) {
+        EXPECT_TRUE(wait_for(&board()->arrived[index], index ? 3 : 4));
+        EXPECT_TRUE(board()->status[index] == PD_DEAD || board()->status[index] == PD_BAD_CAPABILITY);
+        task_end(&tasks[index]);
+    }
+    return NULL;
+}
+
+static const char *a_semaphore_is_never_more_than_full(void)
+{
+    uint32_t semaphore = pd_slot_take(), child = pd_slot_take(), copy = pd_slot_take();
+    struct guest_service service;
+    uint64_t taken;
+
+    EXPECT(pd_create_semaphore(SLOT_SELF_DOMAIN, semaphore, SEMAPHORE_MAXIMUM + 1ul), PD_BAD_ARGUMENT);
+    EXPECT(pd_invoke_4(SLOT_SELF_DOMAIN, DOMAIN_CREATE_NOTIFICATION, semaphore, 0, 1, 0), PD_BAD_ARGUMENT);
+    EXPECT(pd_invoke_4(SLOT_SELF_DOMAIN, DOMAIN_CREATE_NOTIFICATION, semaphore, 2, 0, 0), PD_BAD_ARGUMENT);
+    EXPECT(pd_create_semaphore(SLOT_SELF_DOMAIN, semaphore, SEMAPHORE_MAXIMUM - 3), PD_OK);
+    EXPECT(pd_semaphore_post(semaphore, SEMAPHORE_STEP + 1), PD_TOO_LARGE);
+    EXPECT(pd_semaphore_post(semaphore, ~0ul), PD_TOO_LARGE);
+    EXPECT(pd_semaphore_post(semaphore, 4), PD_TOO_LARGE);
+    EXPECT(pd_semaphore_post(semaphore, 3), PD_OK);
+    EXPECT(pd_semaphore_post(semaphore, 1), PD_TOO_LARGE);
+    EXPECT(pd_create_domain(SLOT_SELF_DOMAIN, child, 16), PD_OK);
+    EXPECT(pd_set_exit_notification(child, semaphore, 1ul << 40), PD_OK);
+    EXPECT(pd_kill(child), PD_OK); /* the kernel's own is lost: it is full */
+    EXPECT(pd_semaphore_post(semaphore, 1), PD_TOO_LARGE);
+    EXPECT(pd_poll(semaphore, 2, &taken), PD_BAD_ARGUMENT);
+    EXPECT(pd_wait(semaphore, ~0ul, 1, &taken), PD_BAD_ARGUMENT);
+    EXPECT(pd_wait(semaphore, 0, 1, &taken), PD_BAD_ARGUMENT);
+    EXPECT(pd_invoke_4(semaphore, NOTIFICATION_POLL + 1, 1, 0, 0, 0), PD_BAD_OPERATION);
+    EXPECT(pd_copy(SLOT_SELF_DOMAIN, semaphore, SLOT_SELF_DOMAIN, copy, RIGHT_WRITE, 0), PD_OK);
+    EXPECT(pd_semaphore_take(copy, 1), PD_NO_RIGHT);
+    pd_delete(SLOT_SELF_DOMAIN, copy);
+    EXPECT(pd_copy(SLOT_SELF_DOMAIN, semaphore, SLOT_SELF_DOMAIN, copy, RIGHT_USE, 0), PD_OK);
+    EXPECT(pd_semaphore_take(copy, 1), PD_OK);
+    EXPECT(pd_semaphore_post(copy, 1), PD_NO_RIGHT);
+    EXPECT(service_make(&service, 0, 0, 20000), PD_OK);
+    EXPECT(pd_invoke_4(service.service, SERVICE_BIND_NOTIFICATION, semaphore, 0, 0, 0), PD_WRONG_TYPE);
+    service_stop(&service);
+    pd_slot_drop(copy);
+    pd_slot_drop(child);
+    pd_slot_drop(semaphore);
+    return NULL;
+}
+
+/* Ends of domains are counted, where bits would be or-ed into one. */
+static const char *a_semaphore_counts_ends(void)
+{
+    uint32_t semaphore = pd_slot_take(), children[5];
+
+    EXPECT(pd_create_semaphore(SLOT_SELF_DOMAIN, semaphore, 0), PD_OK);
+    for (unsigned index = 0; index < 5; index++) {
+        children[index] = pd_slot_take();
+        EXPECT(pd_create_domain(SLOT_SELF_DOMAIN, children[index], 16), PD_OK);
+        EXPECT(pd_set_exit_notification(children[index], semaphore, 6), PD_OK);
+        EXPECT(pd_kill(children[index]), PD_OK);
+    }
+    for (unsigned index = 0; index < 5; index++) {
+        EXPECT(pd_semaphore_take(semaphore, 1), PD_OK);
+        pd_slot_drop(children[index]);
+    }
+    EXPECT(pd_semaphore_take(semaphore, 1), PD_TIMEOUT);
+    pd_slot_drop(semaphore);
+    return NULL;
+}
+
 static const char *equals_take_turns(void)
 {
     struct task tasks[2];
@@ -192,6 +306,10 @@ const struct test time_tests[] = {
     {"waiting_ends_at_its_deadline", waiting_ends_at_its_deadline},
     {"who_waits_longest_is_first", who_waits_longest_is_first},
     {"a_notification_that_goes_wakes_its_waiters", a_notification_that_goes_wakes_its_waiters},
+    {"units_of_a_semaphore_are_taken_one_by_one", units_of_a_semaphore_are_taken_one_by_one},
+    {"a_semaphore_wakes_as_many_as_it_has_units", a_semaphore_wakes_as_many_as_it_has_units},
+    {"a_semaphore_is_never_more_than_full", a_semaphore_is_never_more_than_full},
+    {"a_semaphore_counts_ends", a_semaphore_counts_ends},
     {"equals_take_turns", equals_take_turns},
     {"a_runaway_starves_nobody_above_it", a_runaway_starves_nobody_above_it},
     {"time_is_bound_once", time_is_bound_once},

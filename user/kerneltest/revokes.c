@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* What is derived by thousands, and revoked in steps while others run. Rule: harness.h. */
+#include "harness.h"
+
+/*
+ * A thread that each tick wakes runs so much later, at most, than on a machine where nothing else is to do: the longest step of
+ * the kernel that the tick has to wait for.
+ */
+#define LATEST_NS 6500
+#define SLACK_NS 1000 /* ticks differ: it is in the bound */
+#define WAKES 400
+#define WAKES_AMID 20 /* at least so many of them while it revokes */
+
+/* How long after a tick this thread runs again; phase: how the ticks lie. */
+static uint64_t wake_after(uint64_t phase)
+{
+    pd_sleep_until(pd_now_ns() + SLACK_NS);
+    return (pd_now_ns() - phase) % MILLISECOND_NS;
+}
+
+static const char *others_run_while(enum tree shape)
+{
+    uint32_t root = pd_slot_take();
+    struct task task;
+    uint64_t amid = 0, latest = 0, phase, type, rights, badge;
+
+    EXPECT(pd_create_notification(SLOT_SELF_DOMAIN, root), PD_OK);
+    wake_after(0);
+    phase = wake_after(0) - SLACK_NS; /* with nothing to wait for */
+    EXPECT(task_start(&task, guest_reviser, GUEST_REVISER(1, root, shape), LOW_PRIORITY), PD_OK);
+    for (uint64_t wake = 0; wake < WAKES; wake++) {
+        uint64_t late = wake_after(phase);
+
+        if (board()->scratch[1]) {
+            amid++;
+            latest = late > latest ? late : latest;
+        }
+    }
+    board()->release = 1;
+    EXPECT_TRUE(wait_for(&board()->inner_done, 1));
+    EXPECT(board()->status[1], PD_OK);
+    EXPECT_TRUE(amid >= WAKES_AMID);
+    EXPECT_TRUE(latest <= LATEST_NS);
+    for (uint32_t slot = TREE_FIRST_SLOT; slot < TREE_FIRST_SLOT + TREE_SLOTS; slot++) {
+        EXPECT(pd_identify(slot, &type, &rights, &badge), PD_BAD_CAPABILITY);
+    }
+    EXPECT(pd_signal(root, 1), PD_OK); /* itself it stays */
+    task_end(&task);
+    pd_slot_drop(root);
+    return NULL;
+}
+
+static const char *others_run_while_a_wide_tree_is_revoked(void)
+{
+    return others_run_while(TREE_WIDE);
+}
+
+static const char *others_run_while_a_deep_tree_is_revoked(void)
+{
+    return others_run_while(TREE_DEEP);
+}
+
+static const char *others_run_while_a_bushy_tree_is_revoked(void)
+{
+    return others_run_while(TREE_BUSHY);
+}
+
+const struct test revoke_tests[] = {
+    {"others_run_while_a_wide_tree_is_revoked", others_run_while_a_wide_tree_is_revoked},
+    {"others_run_while_a_deep_tree_is_revoked", others_run_while_a_deep_tree_is_revoked},
+    {"others_run_while_a_bushy_tree_is_revoked", others_run_while_a_bushy_tree_is_revoked},
+    {NULL, NULL},
+};
