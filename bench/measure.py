@@ -30,8 +30,8 @@ MEMORY_MIB = 160
 TIMEOUT_S = 300
 
 #: Rows in the order in which they are shown, and the service whose recoveries a row counts.
-ROWS = ("null_invoke", "call_0w", "call_4w", "call_ssr_256", "sched_switch", "signal_wait", "fault_kernel",
-        "fault_pager", "map_4k", "unmap_4k", "recovery_rng", "recovery_fs", "fs_read_4k", "fs_write_4k",
+ROWS = ("null_invoke", "call_0w", "call_4w", "call_ssr_256", "sched_switch", "signal_wait", "post_take",
+        "revoke_64", "fault_kernel", "fault_pager", "fault_file", "map_4k", "unmap_4k", "recovery_rng", "recovery_fs", "fs_read_4k", "fs_write_4k",
         "fs_open_close", "fs_stat", "fs_create_unlink", "pipe_round_trip", "spawn_wait", "fork_wait")
 RECOVERY_ROWS = {"recovery_rng": "rng", "recovery_fs": "fs"}
 COUNTS = ("cr3_writes", "tlb_invalidations", "kernel_entries")

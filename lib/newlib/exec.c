@@ -194,6 +194,7 @@ static _Noreturn void leave(const struct plan *plan, const char *path)
         program_end_supervision();
     }
     pd_set_name(SLOT_SELF_DOMAIN, slash ? slash + 1 : path);
+    glue_mappings_exec();
     stub((const void *)(EXEC_WINDOW + PAGE_BYTES), plan->program.entry, plan->block);
     __builtin_unreachable();
 }

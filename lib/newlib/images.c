@@ -41,7 +41,7 @@ int glue_image_open(const char *path, struct loaded_image *loaded)
         errno = EACCES;
     } else if (status.st_size > 0) {
         loaded->file_bytes = (size_t)status.st_size;
-        loaded->file = mmap(NULL, loaded->file_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+        loaded->file = mmap(NULL, loaded->file_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
         if (loaded->file == MAP_FAILED) {
             loaded->file = NULL;
         }

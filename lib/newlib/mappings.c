@@ -1,118 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Heap and mappings.
+ * mmap() and its kin.
  *
- * Rule: the heap is one memory, mapped whole at its first use and charged page by page as it is touched; sbrk()
- * moves a mark and refuses what the quota could not pay. A mapping is a memory of its own; its address is never used
- * again for another, so a stale pointer faults.
+ * Rule: a mapping is a memory of its own; its address is never used again for another but by MAP_FIXED, so a stale pointer
+ * faults. A file's pages come when they are touched: the file system is the pager of the memory, asked by a pread for
+ * each page. A mapping keeps its file open. What cannot be promised is refused (sys/mman.h).
  */
-#include <malloc.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include "newlib/glue.h"
+#include "newlib/map.h"
 #include "newlib/mappings.h"
 #include "perdure/domain.h"
 #include "perdure/memory.h"
 #include "perdure/slots.h"
 
-#define HEAP_PAGES ((PROGRAM_HEAP_LIMIT - PROGRAM_HEAP) / PAGE_BYTES)
-/* Kept free for page tables, the stack and kernel objects when the heap asks for more. */
-#define RESERVE_PAGES 64
-#define MAPPINGS_MAXIMUM 100
+#define PROTECTIONS (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE)
 
-/* One mapping of the kernel's. Those that a partial munmap() or mprotect() has split share a memory. */
-struct mapped {
-    uint8_t *start;
-    uint64_t pages; /* 0: a free entry */
-    uint64_t first_page; /* of the memory */
-    uint64_t rights; /* 0: the addresses are kept, but nothing may be done there */
-    uint32_t memory;
-};
-
-static uint32_t heap_memory;
-static uint8_t *heap_end; /* NULL before the first use */
-static uint8_t *heap_paid; /* up to here the quota has been asked */
-static struct mapped mappings[MAPPINGS_MAXIMUM];
 static uint64_t map_next = PROGRAM_MAP;
 
-/* Pages of the quota that are not in use. */
-static uint64_t quota_left(void)
+static int fail(int reason)
 {
-    uint64_t quota_pages;
-    uint64_t used_pages;
-    uint64_t threads;
-    uint64_t name;
-
-    if (pd_domain_info(SLOT_SELF_DOMAIN, &quota_pages, &used_pages, &threads, &name) != PD_OK ||
-        quota_pages < used_pages + RESERVE_PAGES) {
-        return 0;
-    }
-    return quota_pages - used_pages - RESERVE_PAGES;
-}
-
-static int heap_start(void)
-{
-    uint32_t memory = pd_slot_take();
-
-    if (pd_create_memory(SLOT_SELF_DOMAIN, memory, HEAP_PAGES, 0) != PD_OK) {
-        pd_slot_give(memory);
-        return -1;
-    }
-    if (pd_map(SLOT_SELF_DOMAIN, memory, PROGRAM_HEAP, 0, HEAP_PAGES, RIGHT_USE | RIGHT_WRITE, 0) != PD_OK) {
-        pd_slot_drop(memory);
-        return -1;
-    }
-    heap_memory = memory;
-    heap_end = (uint8_t *)PROGRAM_HEAP;
-    heap_paid = heap_end;
-    return 0;
-}
-
-void *sbrk(ptrdiff_t change)
-{
-    uint8_t *before;
-
-    if (!heap_end && heap_start() != 0) {
-        errno = ENOMEM;
-        return (void *)-1;
-    }
-    before = heap_end;
-    if ((change > 0 && (uint64_t)change > PROGRAM_HEAP_LIMIT - (uint64_t)heap_end) ||
-        (change < 0 && (uint64_t)-change > (uint64_t)heap_end - PROGRAM_HEAP)) {
-        errno = ENOMEM;
-        return (void *)-1;
-    }
-    if (before + change > heap_paid) {
-        if (pd_pages((uint64_t)(before + change - heap_paid)) > quota_left()) {
-            errno = ENOMEM;
-            return (void *)-1;
-        }
-        heap_paid = before + change;
-    }
-    heap_end = before + change;
-    return before;
+    errno = reason;
+    return -1;
 }
 
 static uint64_t rights_of(int protection)
 {
     return (protection & PROT_READ ? RIGHT_USE : 0) | (protection & PROT_WRITE ? RIGHT_USE | RIGHT_WRITE : 0) |
            (protection & PROT_EXEC ? RIGHT_USE | RIGHT_EXECUTE : 0);
-}
-
-/* A free entry of the table; NULL and ENOMEM. */
-static struct mapped *mapping_new(void)
-{
-    for (unsigned index = 0; index < MAPPINGS_MAXIMUM; index++) {
-        if (!mappings[index].pages) {
-            return &mappings[index];
-        }
-    }
-    errno = ENOMEM;
-    return NULL;
 }
 
 /* Fill a fresh mapping with the file's bytes; past its end stay zeros. */
@@ -134,204 +53,201 @@ static int fill(uint8_t *start, size_t bytes, int fd, off_t offset)
     return 0;
 }
 
-/* Make the memory and map it writable; the mapping gets its final protection when it has been filled. */
-static int map_memory(struct mapped *mapping, uint64_t pages, uint64_t rights)
-{
-    mapping->memory = pd_slot_take();
-    if (pages > quota_left() || pd_create_memory(SLOT_SELF_DOMAIN, mapping->memory, pages, 0) != PD_OK) {
-        pd_slot_give(mapping->memory);
-        errno = ENOMEM;
-        return -1;
-    }
-    if (rights && pd_map(SLOT_SELF_DOMAIN, mapping->memory, map_next, 0, pages, rights, 0) != PD_OK) {
-        pd_slot_drop(mapping->memory);
-        errno = ENOMEM;
-        return -1;
-    }
-    mapping->start = (uint8_t *)map_next;
-    mapping->pages = pages;
-    mapping->first_page = 0;
-    mapping->rights = rights;
-    map_next += (pages + 1) * PAGE_BYTES;
-    return 0;
-}
-
 /* Why a request for a mapping is refused: an errno, 0 if it is not. */
-static int refusal(size_t bytes, int protection, int flags)
+static int refusal(uint64_t address, size_t bytes, int protection, int flags)
 {
-    if (bytes == 0 || (!(flags & MAP_PRIVATE) && !(flags & MAP_SHARED))) {
+    if (bytes == 0 || !(flags & MAP_PRIVATE) == !(flags & MAP_SHARED) || flags & ~FLAGS || protection & ~PROTECTIONS) {
         return EINVAL;
-    }
-    if (flags & MAP_FIXED) {
-        return ENOTSUP;
-    }
-    if (!(flags & MAP_ANONYMOUS) && (flags & MAP_SHARED) && (protection & PROT_WRITE)) {
-        return ENODEV;
     }
     if ((protection & PROT_WRITE) && (protection & PROT_EXEC)) {
         return EACCES;
     }
+    if (bytes > USER_ADDRESS_LIMIT - PROGRAM_MAP) {
+        return ENOMEM;
+    }
+    if ((flags & MAP_FIXED) && (address & (PAGE_BYTES - 1))) {
+        return EINVAL;
+    }
+    if ((flags & MAP_FIXED) && (address < PROGRAM_MAP || address > USER_ADDRESS_LIMIT - bytes)) {
+        return ENOMEM;
+    }
     return 0;
 }
 
-void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+/* Whether a file may be mapped so: 0, or an errno. That it is one with pages, and open for reading, a read of nothing says. */
+static int file_refusal(const struct open_file *file, int protection, int flags, off_t offset)
+{
+    int64_t status;
+
+    if (offset < 0 || offset % PAGE_BYTES) {
+        return EINVAL;
+    }
+    if (!glue_is_file(file)) {
+        return ENODEV;
+    }
+    status = glue_word_call(FS_PREAD, file->handle, 0, 0);
+    if (status < 0) {
+        return status == -PE_BADF ? EACCES : status == -PE_ISDIR || status == -PE_INVAL ? ENODEV : (int)-status;
+    }
+    if ((flags & MAP_SHARED) && (protection & PROT_WRITE)) {
+        return (file->flags & O_ACCMODE) == O_RDONLY ? EACCES : ENOTSUP;
+    }
+    return 0;
+}
+
+/* The addresses of a new mapping. */
+static uint8_t *choose(void *address, uint64_t pages, int flags)
+{
+    uint64_t run, left = pages + 1; /* one stays free */
+    uint8_t *start = (uint8_t *)map_next;
+    struct mapped *mapping;
+
+    if (flags & MAP_FIXED) {
+        return address;
+    }
+    for (uint8_t *place = start; left; place += run * PAGE_BYTES) { /* what MAP_FIXED has put here is stepped over */
+        run = glue_map_run(place, left, &mapping);
+        left = mapping ? pages + 1 : left - run;
+        start = mapping ? place + run * PAGE_BYTES : start;
+    }
+    map_next = (uint64_t)start + (pages + 1) * PAGE_BYTES;
+    return start;
+}
+
+/* Make the memory of a mapping and show it. 0, or -1 and errno: then there is none. */
+static int make_memory(struct mapped *mapping)
+{
+    const struct open_file *file = mapping->file;
+
+    mapping->memory = pd_slot_take();
+    if (mapping->pages > glue_quota_left() ||
+        pd_create_memory(SLOT_SELF_DOMAIN, mapping->memory, mapping->pages, 0) != PD_OK ||
+        (file && pd_set_pager(mapping->memory, SLOT_FS, FS_PREAD, file->handle, mapping->offset) != PD_OK)) {
+        pd_slot_drop(mapping->memory);
+        return fail(ENOMEM);
+    }
+    if (glue_map_show(mapping) != 0) {
+        pd_slot_drop(mapping->memory);
+        return -1;
+    }
+    return 0;
+}
+
+/* The mapping that is asked for; what MAP_FIXED puts it over goes when all else has been found right. NULL and errno. */
+static uint8_t *make(void *address, uint64_t pages, uint64_t rights, int flags, struct open_file *file, off_t offset)
 {
     struct mapped *mapping;
-    uint64_t pages = pd_pages(bytes);
-    int reason = refusal(bytes, protection, flags);
-    int from_file = !(flags & MAP_ANONYMOUS);
 
-    (void)address;
-    if (reason) {
-        errno = reason;
-        return MAP_FAILED;
+    if ((flags & MAP_FIXED) && glue_map_change(address, pages, 1, 0) != 0) {
+        return NULL;
     }
-    mapping = mapping_new();
-    if (!mapping || map_memory(mapping, pages, from_file ? RIGHT_USE | RIGHT_WRITE : rights_of(protection)) != 0) {
-        return MAP_FAILED;
+    mapping = glue_map_new();
+    if (!mapping) {
+        return NULL;
     }
-    if (from_file && (fill(mapping->start, bytes, fd, offset) != 0 ||
-                      mprotect(mapping->start, bytes, protection) != 0)) {
-        reason = errno;
-        munmap(mapping->start, bytes);
-        errno = reason;
-        return MAP_FAILED;
+    *mapping = (struct mapped){.start = choose(address, pages, flags),
+                               .pages = pages,
+                               .rights = rights,
+                               .shared = (flags & MAP_SHARED) != 0,
+                               .file = file,
+                               .offset = (uint64_t)offset};
+    if (make_memory(mapping) != 0) {
+        mapping->pages = 0;
+        return NULL;
+    }
+    if (file) {
+        file->references++;
     }
     return mapping->start;
 }
 
-static struct mapped *mapping_at(const uint8_t *address)
-{
-    for (unsigned index = 0; index < MAPPINGS_MAXIMUM; index++) {
-        struct mapped *mapping = &mappings[index];
-
-        if (mapping->pages && address >= mapping->start && address < mapping->start + mapping->pages * PAGE_BYTES) {
-            return mapping;
-        }
-    }
-    return NULL;
-}
-
-/* Whether every page of a range is mapped: 0, or -1 and errno. */
-static int check_range(const void *address, uint64_t pages)
-{
-    const uint8_t *place = address;
-
-    if (((uintptr_t)address & (PAGE_BYTES - 1)) || pages == 0) {
-        errno = EINVAL;
-        return -1;
-    }
-    while (pages) {
-        const struct mapped *mapping = mapping_at(place);
-        uint64_t covered = mapping ? (uint64_t)(mapping->start + mapping->pages * PAGE_BYTES - place) / PAGE_BYTES : 0;
-
-        if (!covered) {
-            errno = ENOMEM;
-            return -1;
-        }
-        covered = covered < pages ? covered : pages;
-        place += covered * PAGE_BYTES;
-        pages -= covered;
-    }
-    return 0;
-}
-
-/* Give a memory up when no mapping of it is left. */
-static void drop_unused(uint32_t memory)
-{
-    for (unsigned index = 0; index < MAPPINGS_MAXIMUM; index++) {
-        if (mappings[index].pages && mappings[index].memory == memory) {
-            return;
-        }
-    }
-    pd_slot_drop(memory);
-}
-
-/* Map a part of what a mapping was, with these rights. */
-static int add_part(const struct mapped *whole, uint64_t skipped_pages, uint64_t pages, uint64_t rights)
-{
-    struct mapped *part;
-
-    if (pages == 0) {
-        return 0;
-    }
-    part = mapping_new();
-    if (!part) {
-        return -1;
-    }
-    *part = (struct mapped){whole->start + skipped_pages * PAGE_BYTES, pages, whole->first_page + skipped_pages, rights,
-                            whole->memory};
-    if (rights && pd_map(SLOT_SELF_DOMAIN, part->memory, (uint64_t)part->start, part->first_page, pages, rights, 0) !=
-                      PD_OK) {
-        part->pages = 0;
-        errno = ENOMEM;
-        return -1;
-    }
-    return 0;
-}
-
-/*
- * Change `pages` pages at `address`, all inside one mapping: give them other rights, or remove them. The kernel
- * removes mappings whole, so what stays of it is mapped again.
- */
-static int change_part(struct mapped *mapping, uint8_t *address, uint64_t pages, int remove, uint64_t rights)
-{
-    struct mapped whole = *mapping;
-    uint64_t before = (uint64_t)(address - whole.start) / PAGE_BYTES;
-    int result;
-
-    if (whole.rights && pd_unmap(SLOT_SELF_DOMAIN, (uint64_t)whole.start, whole.pages) != PD_OK) {
-        errno = EINVAL;
-        return -1;
-    }
-    mapping->pages = 0;
-    result = add_part(&whole, 0, before, whole.rights);
-    result |= remove ? 0 : add_part(&whole, before, pages, rights);
-    result |= add_part(&whole, before + pages, whole.pages - before - pages, whole.rights);
-    drop_unused(whole.memory);
-    return result;
-}
-
-static int change(void *address, size_t bytes, int remove, uint64_t rights)
+void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
 {
     uint64_t pages = pd_pages(bytes);
-    uint8_t *place = address;
+    struct open_file *file = NULL;
+    int reason = refusal((uint64_t)address, bytes, protection, flags);
+    int populate;
+    uint8_t *start;
 
-    if (check_range(address, pages) != 0) {
-        return -1;
-    }
-    while (pages) {
-        struct mapped *mapping = mapping_at(place);
-        uint64_t part = (uint64_t)(mapping->start + mapping->pages * PAGE_BYTES - place) / PAGE_BYTES;
-
-        part = part < pages ? part : pages;
-        if (change_part(mapping, place, part, remove, rights) != 0) {
-            return -1;
+    if (!reason && !(flags & MAP_ANONYMOUS)) {
+        file = glue_file(fd);
+        reason = file ? 0 : EBADF;
+        if (file && file->kind == OPEN_ZERO) { /* of zeros, as without a file */
+            file = NULL;
+        } else if (file) {
+            reason = file_refusal(file, protection, flags, offset);
         }
-        place += part * PAGE_BYTES;
-        pages -= part;
     }
-    return 0;
+    if (reason) {
+        errno = reason;
+        return MAP_FAILED;
+    }
+    populate = file && (flags & MAP_POPULATE);
+    start = make(address, pages, populate ? RIGHT_USE | RIGHT_WRITE : rights_of(protection), flags, populate ? NULL : file,
+                 offset);
+    if (!start) {
+        return MAP_FAILED;
+    }
+    if (populate && (fill(start, bytes, fd, offset) != 0 || mprotect(start, bytes, protection) != 0)) {
+        reason = errno;
+        munmap(start, bytes);
+        errno = reason;
+        return MAP_FAILED;
+    }
+    return start;
 }
 
 int munmap(void *address, size_t bytes)
 {
-    return change(address, bytes, 1, 0);
+    if (((uintptr_t)address & (PAGE_BYTES - 1)) || bytes == 0) {
+        return fail(EINVAL);
+    }
+    return glue_map_change(address, pd_pages(bytes), 1, 0);
+}
+
+/* Whether a mapping in a range is of a shared file, which is not written. */
+static int shows_shared_file(uint8_t *place, uint64_t pages)
+{
+    struct mapped *mapping;
+
+    for (uint64_t run; pages; place += run * PAGE_BYTES, pages -= run) {
+        run = glue_map_run(place, pages, &mapping);
+        if (mapping && mapping->shared && mapping->file) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int mprotect(void *address, size_t bytes, int protection)
 {
+    uint64_t pages = pd_pages(bytes);
+
+    if (protection & ~PROTECTIONS) {
+        return fail(EINVAL);
+    }
     if ((protection & PROT_WRITE) && (protection & PROT_EXEC)) {
-        errno = EACCES;
+        return fail(EACCES);
+    }
+    if (bytes == 0 && !((uintptr_t)address & (PAGE_BYTES - 1))) {
+        return 0;
+    }
+    if (glue_map_check(address, pages) != 0) {
         return -1;
     }
-    return change(address, bytes, 0, rights_of(protection));
+    if ((protection & PROT_WRITE) && shows_shared_file(address, pages)) {
+        return fail(EACCES);
+    }
+    return glue_map_change(address, pages, 0, rights_of(protection));
 }
 
+/* Nothing that is mapped is to be written back: files are mapped for reading, or privately. */
 int msync(void *address, size_t bytes, int flags)
 {
-    (void)flags;
-    return check_range(address, pd_pages(bytes));
+    if ((flags & ~(MS_ASYNC | MS_SYNC | MS_INVALIDATE)) || ((flags & MS_ASYNC) && (flags & MS_SYNC))) {
+        return fail(EINVAL);
+    }
+    return bytes == 0 ? 0 : glue_map_check(address, pd_pages(bytes));
 }
 
 int madvise(void *address, size_t bytes, int advice)
@@ -357,86 +273,4 @@ int mlock(const void *address, size_t bytes)
 int munlock(const void *address, size_t bytes)
 {
     return mlock(address, bytes);
-}
-
-int getrlimit(int resource, struct rlimit *answer)
-{
-    uint64_t quota_pages = 0;
-    uint64_t used_pages;
-    uint64_t threads;
-    uint64_t name;
-
-    answer->rlim_cur = RLIM_INFINITY;
-    switch (resource) {
-    case RLIMIT_DATA:
-    case RLIMIT_AS:
-        if (pd_domain_info(SLOT_SELF_DOMAIN, &quota_pages, &used_pages, &threads, &name) == PD_OK) {
-            answer->rlim_cur = quota_pages * PAGE_BYTES;
-        }
-        break;
-    case RLIMIT_STACK:
-        answer->rlim_cur = PROGRAM_STACK_BYTES;
-        break;
-    case RLIMIT_NOFILE:
-        answer->rlim_cur = GLUE_DESCRIPTORS;
-        break;
-    case RLIMIT_CORE:
-        answer->rlim_cur = 0;
-        break;
-    default:
-        break;
-    }
-    answer->rlim_max = answer->rlim_cur;
-    return 0;
-}
-
-int setrlimit(int resource, const struct rlimit *limit)
-{
-    (void)resource;
-    (void)limit;
-    errno = EPERM;
-    return -1;
-}
-
-int posix_memalign(void **block, size_t alignment, size_t bytes)
-{
-    void *place;
-
-    if (alignment < sizeof(void *) || (alignment & (alignment - 1))) {
-        return EINVAL;
-    }
-    place = memalign(alignment, bytes);
-    if (!place) {
-        return ENOMEM;
-    }
-    *block = place;
-    return 0;
-}
-
-uint32_t glue_mapping_memory(const void *start)
-{
-    for (unsigned index = 0; index < MAPPINGS_MAXIMUM; index++) {
-        if (mappings[index].pages && mappings[index].start == start) {
-            return mappings[index].memory;
-        }
-    }
-    return 0;
-}
-
-int glue_region(unsigned index, struct region *region)
-{
-    const struct mapped *mapping = &mappings[index ? index - 1 : 0];
-
-    *region = (struct region){.start = PROGRAM_HEAP, .rights = RIGHT_USE | RIGHT_WRITE, .memory = heap_memory};
-    if (index > MAPPINGS_MAXIMUM) {
-        return 0;
-    }
-    if (index > 0) {
-        *region = (struct region){(uint64_t)mapping->start, mapping->pages,      mapping->rights,
-                                  mapping->memory,          mapping->first_page, mapping->pages};
-    } else if (heap_end) {
-        region->pages = HEAP_PAGES;
-        region->used_pages = pd_pages((uint64_t)(heap_end - (uint8_t *)PROGRAM_HEAP));
-    }
-    return 1;
 }

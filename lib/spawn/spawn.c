@@ -16,6 +16,7 @@
 #define SIGNAL_TRAP 5
 #define SIGNAL_FPE 8
 #define SIGNAL_KILL 9
+#define SIGNAL_BUS 10
 #define SIGNAL_SEGV 11
 
 /* Note why it failed; 1 if it did. */
@@ -335,6 +336,8 @@ static int signal_of(uint64_t vector)
         return SIGNAL_TRAP;
     case 6:
         return SIGNAL_ILL;
+    case FAULT_NO_PAGE:
+        return SIGNAL_BUS;
     default:
         return SIGNAL_SEGV;
     }

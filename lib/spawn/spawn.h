@@ -137,7 +137,8 @@ int spawn_run(const struct spawn_request *request, struct spawn_child *child, ui
 
 /*
  * The status of a program that has ended, as a shell counts: 0..255 its exit status, 128 + signal number for one
- * that died of a fault (by vector: SIGFPE 8, SIGILL 4, SIGTRAP 5, else SIGSEGV 11) or was killed (SIGKILL 9).
+ * that died of a fault (by vector: SIGFPE 8, SIGILL 4, SIGTRAP 5, a page
+ * that its pager did not fill SIGBUS 10, else SIGSEGV 11) or was killed (SIGKILL 9).
  * -1 while it runs. *signal (may be NULL) is the signal number, 0 after an exit.
  */
 int spawn_status(const struct spawn_child *child, int *signal);

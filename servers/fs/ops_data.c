@@ -98,10 +98,16 @@ int64_t op_pread(struct request *request)
     const struct ext2_inode *inode;
     const struct fs_handle *handle = request_handle(request, &inode, &error);
 
+    int64_t done;
+
     if (handle == NULL) {
         return error;
     }
-    return (int64_t)request->words[2] < 0 ? -PE_INVAL : read_at(request, handle, inode, request->words[2]);
+    if ((int64_t)request->words[2] < 0) {
+        return -PE_INVAL;
+    }
+    done = read_at(request, handle, inode, request->words[2]);
+    return done == 0 && request->words[3] != 0 ? -PE_NXIO : done;
 }
 
 int64_t op_write(struct request *request)

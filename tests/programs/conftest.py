@@ -8,6 +8,7 @@ deadline.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -64,6 +65,20 @@ def run(program: str | Path, *arguments: str, disk: Path | None = None, crash: s
         options += ["--env", f"{name}={value}"]
     path = program if isinstance(program, Path) else BUILD / "programs" / program
     return perdure("run", *options, path, *arguments, stdin=stdin)
+
+
+def run_without_failures(name: str, compiled: Path, scratch: Path, crash: str | None, least: int, own: int = 0) -> None:
+    """A program that prints `NAME: 0 failures`; at least so many crashes, each recovered from, at most `own` failures of
+    services besides, and a clean disk."""
+    disk = make_disk(scratch / "disk.img", 16)
+    report = scratch / "report.json"
+    outcome = run(compiled / name, disk=disk, crash=crash, report=report)
+    assert (outcome.status, outcome.output) == (0, f"{name}: 0 failures\n"), outcome
+    if crash:
+        recovered = json.loads(report.read_text())
+        assert recovered["crashes"] >= least
+        assert 0 <= recovered["recoveries"] - recovered["crashes"] <= own
+    check_disk(disk)
 
 
 def make_disk(image: Path, mebibytes: int, tree: Path | None = None, block_bytes: int = 4096) -> Path:

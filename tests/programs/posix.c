@@ -320,9 +320,9 @@ static void memory(void)
     CHECK(mprotect(pages, 4096, PROT_READ) == 0 && pages[0] == 1);
     CHECK(mprotect(pages + 8192, 4096, PROT_NONE) == 0 && pages[4096] == 1 && pages[99999] == 1);
     CHECK(munmap(pages + 40960, 8192) == 0 && pages[40959] == 1 && pages[49152] == 1);
-    FAILS(munmap(pages, 100000), ENOMEM);
-    CHECK(munmap(pages, 40960) == 0 && munmap(pages + 49152, 100000 - 49152) == 0);
-    FAILS(munmap(pages, 100000), ENOMEM);
+    FAILS(mprotect(pages, 100000, PROT_READ), ENOMEM);
+    CHECK(munmap(pages, 40960) == 0 && munmap(pages, 100000) == 0);
+    FAILS(mprotect(pages, 100000, PROT_READ), ENOMEM);
     CHECK(block != NULL);
     memset(block, 2, 3000000);
     block = realloc(block, 5000000);
@@ -335,7 +335,7 @@ static void memory(void)
     fd = open("mapped", O_RDONLY);
     text = mmap(NULL, 8, PROT_READ, MAP_PRIVATE, fd, 0);
     CHECK(text != MAP_FAILED && memcmp(text, "contents", 9) == 0);
-    CHECK(mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == ENODEV);
+    CHECK(mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES);
     CHECK(munmap((void *)text, 8) == 0 && close(fd) == 0 && unlink("mapped") == 0);
     CHECK(getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur == 1 << 20);
 }

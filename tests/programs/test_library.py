@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import check_disk, make_disk, perdure, run
+from conftest import EVERY_SERVICE, check_disk, make_disk, perdure, run, run_without_failures
 
 
 @pytest.mark.parametrize("crash", [None, "fs:200000", "blk:100000", "rng:5000", "console:20000"])
@@ -16,6 +16,11 @@ def test_posix_calls_work(compiled: Path, tmp_path: Path, crash: str | None) -> 
     assert outcome.status == 0, outcome
     assert "posix: 0 failures" in outcome.output
     check_disk(disk)
+
+
+@pytest.mark.parametrize(("crash", "least"), [(None, 0), ("fs:100000", 40), ("blk:20000", 5), (EVERY_SERVICE, 5)])
+def test_mappings_work(compiled: Path, tmp_path: Path, crash: str | None, least: int) -> None:
+    run_without_failures("mappings", compiled, tmp_path, crash, least, own=1)  # fs gives up by itself, once
 
 
 @pytest.mark.parametrize(("arguments", "reason"), [

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@
 
 static uint8_t block[BLOCK_BYTES] __attribute__((aligned(BLOCK_BYTES)));
 static int file = -1;
+static const volatile uint8_t *pages; /* the file, mapped */
+static uint64_t next_page;
 
 static int read_4k(uint64_t iteration)
 {
@@ -41,6 +44,29 @@ static int rewind_file(uint64_t iteration)
 {
     (void)iteration;
     return lseek(file, 0, SEEK_SET) == 0 ? 0 : -1;
+}
+
+/* Map the file anew: none of its pages is there. */
+static int map_file(uint64_t iteration)
+{
+    (void)iteration;
+    if (pages && munmap((void *)pages, FILE_BLOCKS * BLOCK_BYTES) != 0) {
+        return -1;
+    }
+    pages = mmap(NULL, FILE_BLOCKS * BLOCK_BYTES, PROT_READ, MAP_PRIVATE, file, 0);
+    next_page = 0;
+    return pages == MAP_FAILED ? -1 : 0;
+}
+
+static int touch_page(uint64_t iteration)
+{
+    (void)iteration;
+    return pages[next_page++ * BLOCK_BYTES] == block[0] ? 0 : -1;
+}
+
+static int map_file_at_end(uint64_t iteration)
+{
+    return next_page == FILE_BLOCKS ? map_file(iteration) : 0;
 }
 
 /* Back to the start when the end was reached. */
@@ -97,6 +123,7 @@ int bench_files(const char *wanted)
     static const struct bench_row rows[] = {
         {"fs_read_4k", read_4k, rewind_at_end, FILE_ITERATIONS, FILE_BLOCKS, rewind_file},
         {"fs_write_4k", write_4k, rewind_at_end, FILE_ITERATIONS, FILE_BLOCKS, rewind_file},
+        {"fault_file", touch_page, map_file_at_end, FILE_ITERATIONS, FILE_BLOCKS, map_file},
         {"fs_open_close", open_close, 0, NAME_ITERATIONS, NAME_COUNTED, 0},
         {"fs_stat", stat_file, 0, NAME_ITERATIONS, NAME_COUNTED, 0},
         {"fs_create_unlink", create_unlink, 0, NAME_ITERATIONS, NAME_COUNTED, 0},
@@ -107,7 +134,7 @@ int bench_files(const char *wanted)
         return 1;
     }
     for (unsigned index = 0; index < sizeof rows / sizeof rows[0]; index++) {
-        if (bench_wanted(wanted, rows[index].name) && rewind_file(0) == 0) {
+        if (bench_wanted(wanted, rows[index].name) && rewind_file(0) == 0 && map_file(0) == 0) {
             failures += bench_measure(&rows[index]) != 0;
         }
     }

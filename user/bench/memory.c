@@ -24,8 +24,11 @@
 #define MAP_AT 0x420000000ul
 #define MAPPED 4 /* places that the rows of mapping use in turn */
 #define MAP_COUNTED MAPPED
+#define FIRST_DERIVED 3000 /* slots that nothing else uses */
+#define DERIVED 64
+#define REVOKE_ITERATIONS 100
 
-static uint32_t notification, mapped;
+static uint32_t notification, semaphore, mapped;
 static uint64_t kernel_next, pager_next; /* pages touched so far */
 
 static int failed(void)
@@ -40,6 +43,30 @@ static int signal_wait(uint64_t iteration)
 
     (void)iteration;
     return pd_signal(notification, 1) == PD_OK && pd_wait(notification, 1, 0, &bits) == PD_OK && bits == 1 ? 0 : failed();
+}
+
+static int post_take(uint64_t iteration)
+{
+    (void)iteration;
+    return pd_semaphore_post(semaphore, 1) == PD_OK && pd_semaphore_take(semaphore, 0) == PD_OK ? 0 : failed();
+}
+
+/* As many as one of the kernel's steps deletes. */
+static int derive(uint64_t iteration)
+{
+    (void)iteration;
+    for (uint32_t slot = FIRST_DERIVED; slot < FIRST_DERIVED + DERIVED; slot++) {
+        if (pd_copy(SLOT_SELF_DOMAIN, notification, SLOT_SELF_DOMAIN, slot, RIGHT_USE, 0) != PD_OK) {
+            return failed();
+        }
+    }
+    return 0;
+}
+
+static int revoke(uint64_t iteration)
+{
+    (void)iteration;
+    return pd_revoke(SLOT_SELF_DOMAIN, notification) == PD_OK ? 0 : failed();
 }
 
 static int touch(uint64_t at, uint64_t *next)
@@ -101,7 +128,9 @@ static int prepare(void)
     uint64_t binding;
 
     notification = pd_slot_take();
-    if (pd_create_notification(SLOT_SELF_DOMAIN, notification) != PD_OK || make(&plain, PAGES, KERNEL_AT, PAGES) != 0 ||
+    semaphore = pd_slot_take();
+    if (pd_create_notification(SLOT_SELF_DOMAIN, notification) != PD_OK ||
+        pd_create_semaphore(SLOT_SELF_DOMAIN, semaphore, 0) != PD_OK || derive(0) != 0 || make(&plain, PAGES, KERNEL_AT, PAGES) != 0 ||
         make(&paged, PAGES, PAGER_AT, PAGES) != 0 || make(&mapped, 1 + MAPPED, MAP_AT, 1) != 0 ||
         pd_service_bind(SLOT_SERVICES + SERVICE_NUMBER_ECHO0, SLOT_SELF_DOMAIN, portal, 0, &binding) != PD_OK ||
         pd_set_pager(paged, portal, ECHO_NULL, 0, 0) != PD_OK) {
@@ -118,6 +147,8 @@ int bench_memory(const char *wanted)
 {
     static const struct bench_row rows[] = {
         {"signal_wait", signal_wait, 0, ITERATIONS, COUNTED, 0},
+        {"post_take", post_take, 0, ITERATIONS, COUNTED, 0},
+        {"revoke_64", revoke, derive, REVOKE_ITERATIONS, 1, 0},
         {"fault_kernel", fault_kernel, 0, ITERATIONS, COUNTED, 0},
         {"fault_pager", fault_pager, 0, ITERATIONS, COUNTED, 0},
         {"map_4k", map_page, unmap_page, ITERATIONS, MAP_COUNTED, 0},

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory mappings: anonymous memory, and private copies of files (read in at the call).
- * Rule: what cannot be promised is refused: MAP_SHARED of a file answers ENODEV.
+ * Memory mappings: anonymous memory, private or shared with children, and files, privately or for reading. A file's pages are
+ * read when they are touched first; what is written to the file afterwards does not show. MAP_POPULATE reads all at the call.
+ * Rule: what cannot be promised is refused: MAP_SHARED of a file with PROT_WRITE answers ENOTSUP, both PROT_WRITE and
+ * PROT_EXEC EACCES.
  */
 #ifndef _SYS_MMAN_H
 #define _SYS_MMAN_H
@@ -23,6 +25,7 @@ extern "C" {
 #define MAP_ANONYMOUS 0x20
 #define MAP_ANON MAP_ANONYMOUS
 #define MAP_NORESERVE 0x4000
+#define MAP_POPULATE 0x8000
 #define MAP_FAILED ((void *)-1)
 
 #define MS_ASYNC 1
