@@ -26,6 +26,8 @@ VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"
 VEGA = "https://vega.github.io/schema/vega/v6.json"
 #: Heights in pixels of a bar, and of it with the space between two.
 BAR, ROW = 22, 30
+#: Of more rows than so many in one chart, each is lower.
+ROWS_WIDE, ROW_CLOSE = 16, 21
 CAUSES = ("exception", "hang", "protocol", "check", "panic", "heartbeat", "kill")
 #: What can be chosen where one class is shown: names and keys.
 CAUGHT = "caught_recovered"
@@ -62,8 +64,13 @@ def _lite(description: str, values: list[dict], **rest: Any) -> Spec:
 
 
 def _colours(field: str, names: Sequence[str], colours: Sequence[str], legend: bool, title: str | None = None) -> Spec:
-    shown = {"title": title, "orient": "bottom", "columns": 3, "labelLimit": 0} if legend else None
+    shown = {"title": title, "orient": "top", "columns": 3, "labelLimit": 0, "offset": 12} if legend else None
     return {"field": field, "type": "nominal", "legend": shown, "scale": {"domain": list(names), "range": list(colours)}}
+
+
+def _row(names: Sequence[str] | Mapping[str, Any]) -> int:
+    """The height of one of so many rows, in pixels."""
+    return ROW if len(names) <= ROWS_WIDE else ROW_CLOSE
 
 
 def _rows(names: Sequence[str]) -> Spec:
@@ -94,8 +101,9 @@ def outcome_bars(sections: Mapping[str, Mapping], legend: bool = False, one: str
                 values.append({"row": name, "outcome": LABELS[outcome], "order": order, "draws": entry["count"],
                                "share": entry["share"], "interval": f"{100 * low:.2f} to {100 * high:.2f} %"})
     present = [o for o in Outcome if any(value["outcome"] == LABELS[o] for value in values)]
-    return _lite(f"Share of faults by outcome, one bar a {one}", values, height=ROW * len(sections),
-                 mark={"type": "bar", "height": BAR, "stroke": "var(--surface)", "strokeWidth": 0.5}, encoding={
+    row = _row(sections)
+    return _lite(f"Share of faults by outcome, one bar a {one}", values, height=row * len(sections),
+                 mark={"type": "bar", "height": BAR * row // ROW, "stroke": "var(--surface)", "strokeWidth": 0.5}, encoding={
                      "y": _rows(list(sections)),
                      "x": {"field": "share", "type": "quantitative", "stack": "zero", "scale": {"domain": [0, 1]},
                            "axis": {"format": "%", "title": "share of faults", "tickCount": 5}},
@@ -129,7 +137,7 @@ def intervals(sections: Mapping[str, Mapping], keys: Sequence[str] = tuple(CHOIC
     tips = _tips(fault_model="row", faults="what", share="share|.2%", Wilson_95="interval")
     colour = {"value": "var(--accent)"}
     return _lite("Share of one class of outcomes with its interval, one line a fault model", values,
-                 height=ROW * len(sections), params=[{"name": "chosen", "value": chosen}],
+                 height=_row(sections) * len(sections), params=[{"name": "chosen", "value": chosen}],
                  transform=[{"filter": "datum.key == chosen"}], encoding={"y": _rows(list(sections))}, layer=[
                      {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {
                          "x": {"field": "low", **x}, "x2": {"field": "high"}, "color": colour, "tooltip": tips}},
@@ -187,13 +195,23 @@ def _span(ns: float) -> str:
     return f"{ns / 1e3:,.1f} µs" if ns < 1e7 else f"{ns / 1e6:,.1f} ms"
 
 
+def decades(least: float, most: float) -> list[float]:
+    """1, 3, 10, 30 and so on, from the last that is not above the least to the first that is not below the most."""
+    first, last = math.floor(math.log10(least)), math.ceil(math.log10(most))
+    marks = [step * 10.0 ** power for power in range(first, last + 1) for step in (1, 3)]
+    below = max((mark for mark in marks if mark <= least), default=marks[0])
+    above = min((mark for mark in marks if mark >= most), default=marks[-1])
+    return [mark for mark in marks if below <= mark <= above]
+
+
 def spans(found: Mapping[str, Distribution], what: str) -> Spec:
     """Distributions beside each other, one line a name: from the 10 % quantile to the greatest, with median and 99 %."""
     values = [{"row": name, "recoveries": one.count, **{key.replace(" ", ""): at / 1000 for key, at in one.quantiles_ns.items()}}
               for name, one in found.items()]
+    shown = [value[key] for value in values for key in ("10%", "max")]
     x = {"type": "quantitative", "scale": {"type": "log", "nice": False, "padding": 12},
-         "axis": {"title": f"{what}: 10 % to greatest, with median (point) and 99 % (tick)", "labelExpr": TIME_LABEL, "tickCount": 4,
-                  "labelOverlap": "greedy"}}
+         "axis": {"title": f"{what}: 10 % to greatest, with median (point) and 99 % (tick)", "labelExpr": TIME_LABEL,
+                  "values": decades(min(shown, default=1), max(shown, default=1))}}
     colour = {"value": "var(--accent)"}
     return _lite(f"Quantiles of the {what}, one line a service", values, height=ROW * len(values), encoding={"y": _rows(list(found))},
                  layer=[

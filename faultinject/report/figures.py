@@ -19,8 +19,8 @@ from faultinject.report.build import LIBRARIES, libraries
 from faultinject.report.content import Content
 
 HERE = Path(__file__).parent
-#: Of the plot itself, in pixels; labels and legend come to it.
-WIDTH = 480
+#: Of the whole, in pixels: as wide as a page of text.
+WIDTH = 840
 NODE_TIMEOUT_S = 300
 FONT = "Helvetica, Arial, sans-serif"
 
@@ -65,7 +65,7 @@ def write_figures(content: Content, directory: Path) -> Iterator[Path]:
 def draw(drawn: Sequence[charts.Chart], directory: Path) -> Iterator[Path]:
     """Writes NAME.svg and NAME.csv for each of these charts; yields the pictures' paths."""
     colours = {**light_colours(), "--surface": "#ffffff"}
-    base = {"width": WIDTH, "autosize": "pad", "background": "white", "config": {
+    base = {"width": WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}, "background": "white", "config": {
         "font": FONT, "view": {"stroke": None}, "axis": {"labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"}}}
     pictures = _node({one.name: for_paper({**one.spec, **base}, colours) for one in drawn})
     with writing(directory):

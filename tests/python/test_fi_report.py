@@ -235,6 +235,11 @@ def test_every_colour_that_charts_name_is_the_pages(large: Path, real: Path) -> 
             assert f"{name}: #" in light and f"{name}: #" in dark.split("\n}", 1)[0], name
 
 
+def test_a_logarithmic_axis_has_marks_at_ones_and_threes() -> None:
+    assert charts.decades(18, 50_748) == [10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000]
+    assert charts.decades(0.5, 2) == pytest.approx([0.3, 1, 3]) and charts.decades(10, 10) == [10]
+
+
 def test_figures_are_pictures_with_their_numbers(real: Path, tmp_path: Path) -> None:
     found = read(real)
     paths = list(figures.write_figures(found, tmp_path / "figures"))
@@ -249,6 +254,9 @@ def test_figures_are_pictures_with_their_numbers(real: Path, tmp_path: Path) -> 
     with (tmp_path / "figures" / "outcomes-fs.csv").open() as file:
         assert sum(int(row["draws"]) for row in csv.DictReader(file)) == 90
     picture = (tmp_path / "figures" / "outcomes-fs.svg").read_text()
+    assert f'width="{figures.WIDTH}"' in picture
+    bars, = re.findall(r'<path class="background" aria-hidden="true" d="M0,0h([\d.]+)v', picture)[:1]
+    assert float(bars) > 0.7 * figures.WIDTH, "the plot fills the width, whatever its legend needs"
     assert "recovered transparently" in picture and "reg-bitflip" in picture
 
 
