@@ -20,6 +20,19 @@ STATUS_SETUP = 125
 image_option = click.Path(path_type=Path, dir_okay=False)
 
 
+class DatabasePath(click.ParamType):
+    """A campaign's database: the file, or the directory that the campaign was given."""
+
+    name = "database"
+
+    def convert(self, value: str | Path, parameter: click.Parameter | None, context: click.Context | None) -> Path:
+        path = Path(value)
+        return path / "campaign.sqlite" if path.is_dir() else path
+
+
+database_option = DatabasePath()
+
+
 #: Commands by what they are for, in the order in which they are met; each in few words.
 SECTIONS = {
     "Use it": {
@@ -218,7 +231,7 @@ def worker(address: str, jobs: int) -> None:
 
 
 @cli.command()
-@click.argument("databases", type=image_option, nargs=-1, required=True, metavar="DB...")
+@click.argument("databases", type=database_option, nargs=-1, required=True, metavar="DB...")
 @click.option("--out", "directory", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
               help="For campaign.sqlite and summary.json of them all.")
 def merge(databases: tuple[Path, ...], directory: Path) -> None:
@@ -234,7 +247,7 @@ def merge(databases: tuple[Path, ...], directory: Path) -> None:
 
 
 @cli.command()
-@click.argument("database", type=image_option, metavar="DB")
+@click.argument("database", type=database_option, metavar="DB")
 @click.option("--csv", is_flag=True, required=True, help="As comma-separated values.")
 @click.option("--table", "name", default="experiment", show_default=True,
               type=click.Choice(["experiment", "recovery", "image", "stratum"]), help="What to write.")
@@ -255,8 +268,8 @@ def models() -> None:
 
 
 @cli.command()
-@click.argument("database", type=image_option, metavar="DB")
-@click.argument("other", type=image_option, metavar="[DB2]", required=False)
+@click.argument("database", type=database_option, metavar="DB")
+@click.argument("other", type=database_option, metavar="[DB2]", required=False)
 @click.option("-o", "--out", type=image_option, metavar="FILE", help="Default: report.html beside DB.")
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Also write each chart there "
               "as an SVG for a paper, with the numbers behind it as CSV.")
@@ -285,7 +298,7 @@ def report(database: Path, other: Path | None, out: Path | None, figures: Path |
 
 
 @cli.command()
-@click.argument("database", type=image_option)
+@click.argument("database", type=database_option)
 @click.argument("which", metavar="ID")
 @click.option("--output/--no-output", default=True, help="Show what the machine wrote.")
 @click.option("--trace", is_flag=True, help="Tell the causal story (fault, detection, each stage of recovery, the call run "

@@ -10,6 +10,8 @@ it; a run of the injector that fails (a dead emulator, a wall-clock limit) is re
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,6 +35,7 @@ from faultinject.times import ENGINE_REST, Account
 POLL_S = 0.1
 WALL_LIMIT_MS = 120_000
 ATTEMPTS = 3
+ROOM_LEAST_BYTES = 1 << 20
 #: How much longer an experiment by the stub may take.
 STUB_PATIENCE = 10
 #: Groups of models that it has no way to: a second machine to rehearse in, code that is translated anew.
@@ -118,7 +121,11 @@ def _run_alone(workbench: Workbench, golden: Golden, fault: Fault, conduct: Cond
                                                                          results_path, 1, conduct))
         wall_ms = conduct.wall_ms * (STUB_PATIENCE if workbench.stub else 1)
         complaint = _run(machine.start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), wall_ms / 1000)
-        return _read_one(results_path, complaint)
+        try:
+            return _read_one(results_path, complaint)
+        except EngineError:
+            require_room(directory)
+            raise
 
 
 def _run(process: subprocess.Popen[bytes], timeout_s: float) -> str:
@@ -129,6 +136,14 @@ def _run(process: subprocess.Popen[bytes], timeout_s: float) -> str:
         return f"it took longer than {timeout_s:.0f} s"
     finally:
         stop(process)
+
+
+def require_room(directory: Path) -> None:
+    """Experiments that ended without a result on a disk that is full ended because of that: a page of the results that has no
+    room on the disk kills the process that writes it."""
+    disk = os.statvfs(directory)
+    if disk.f_bavail * disk.f_frsize < ROOM_LEAST_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory.parent))
 
 
 def _read_one(path: Path, complaint: str) -> Experiment:
@@ -211,6 +226,8 @@ def _run_batch(workbench: Workbench, golden: Golden, faults: list[Fault], jobs: 
                 left = _collect(process, results_path, faults, done, workbench.account)
             finally:
                 stop(process)
+        if left:
+            require_room(directory)
         features = Feature(0)
         if results_path.exists():
             with contextlib.closing(Results(results_path)) as results:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from faultinject.classify import ended_by_session
-from faultinject.errors import MachineError
+from faultinject.errors import EngineError, MachineError
 from faultinject.machine import PLUGIN, Machine, Qemu, missing_symbols, run_to_end, value
 from faultinject.oracle import (DiskOracle, DiskVerdict, Observation, audit_differences, client_reports,
                                 failed_programs)
@@ -176,8 +176,8 @@ class ImageJudge:
     def __call__(self, disk_hash: str) -> DiskVerdict:
         if disk_hash not in self.verdicts:
             image = self._directory / f"{disk_hash}.img"
-            if not disk_hash or not image.exists():
-                self.verdicts[disk_hash] = DiskVerdict(("/",), 0, "the run left no disk image")
-            else:
-                self.verdicts[disk_hash] = self._oracle.judge(image)
+            if disk_hash and not image.exists():
+                raise EngineError(f"the disk image {image} is missing", "run the campaign again: it goes on from here")
+            self.verdicts[disk_hash] = self._oracle.judge(image) if disk_hash else \
+                DiskVerdict(("/",), 0, "the run left no disk image")
         return self.verdicts[disk_hash]

@@ -6,7 +6,7 @@ Rule: sizes are checked against what the file itself states, so that plugin and 
 
 from __future__ import annotations
 
-import mmap
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -236,34 +236,39 @@ class Results:
         if sizes != (MAGIC, _HEADER.size, _EXPERIMENT.size, _RECOVERY.size):
             self._file.close()
             raise EngineError(f"{path} is of another version of the plugin", "build both again: make")
-        self._map = mmap.mmap(self._file.fileno(), 0, prot=mmap.PROT_READ)
         self._taken = 0
 
     def close(self) -> None:
-        """Gives the mapping back."""
-        self._map.close()
+        """Gives the file back."""
         self._file.close()
+
+    def _read(self, offset: int, length: int) -> bytes:
+        """The file is sparse, and read by calls: a page of a mapping may need room on its disk, and without it we would die."""
+        return os.pread(self._file.fileno(), length, offset)
+
+    def _unpack(self, layout: struct.Struct, offset: int) -> tuple:
+        return layout.unpack(self._read(offset, layout.size))
 
     @property
     def finished(self) -> bool:
         """The whole plan was worked off."""
-        return _HEADER.unpack_from(self._map, 0)[8] == 1
+        return self._unpack(_HEADER, 0)[8] == 1
 
     @property
     def features(self) -> Feature:
         """What was done to be fast."""
-        return Feature(_HEADER.unpack_from(self._map, 0)[10])
+        return Feature(self._unpack(_HEADER, 0)[10])
 
     @property
     def phases_ns(self) -> dict[str, int]:
         """Processor time of the fork server and its children, by what it was spent on."""
-        return dict(zip(ENGINE_PHASES, _HEADER.unpack_from(self._map, 0)[11:], strict=True))
+        return dict(zip(ENGINE_PHASES, self._unpack(_HEADER, 0)[11:], strict=True))
 
     def take_ended(self) -> Iterator[int]:
         """The indices of experiments that have ended since this was last asked, in the order in which they did."""
         list_offset = self._offset(self.count)
         while self._taken < self.count:
-            (number,) = _LISTED.unpack_from(self._map, list_offset + self._taken * _LISTED.size)
+            (number,) = self._unpack(_LISTED, list_offset + self._taken * _LISTED.size)
             if number == 0:
                 return
             self._taken += 1
@@ -274,11 +279,11 @@ class Results:
 
     def done(self, index: int) -> bool:
         """The record is complete."""
-        return _DONE.unpack_from(self._map, self._offset(index))[0] == 1
+        return self._unpack(_DONE, self._offset(index))[0] == 1
 
     def experiment(self, index: int) -> Experiment:
         """One complete record."""
-        field = iter(_EXPERIMENT.unpack_from(self._map, self._offset(index)))
+        field = iter(self._unpack(_EXPERIMENT, self._offset(index)))
         next(field)
         end = End(next(field))
         numbers = [next(field) for _ in range(13)]
@@ -296,7 +301,7 @@ class Results:
             recovery_count=recovery_count,
             recoveries=tuple(self._recoveries(recoveries_offset, recovery_count)),
             output_starts=tuple(start for start, _, _ in outputs),
-            output_tails=tuple(bytes(self._map[offset:offset + length]) if offset else b""
+            output_tails=tuple(self._read(offset, length) if offset else b""
                                for _, offset, length in outputs),
             end_stage=end_stage, end_restarts=end_restarts, given_up=given_up, activated_at_ns=activated_at,
             detected_at_ns=detected_at, calls_at_activation=calls_activation, calls_at_detection=calls_detection,
@@ -305,7 +310,7 @@ class Results:
     def _recoveries(self, offset: int, count: int) -> Iterator[Recovery]:
         for i in range(min(count, 64) if offset else 0):
             start = offset + i * _RECOVERY.size
-            yield Recovery.unpack(self._map[start:start + _RECOVERY.size])
+            yield Recovery.unpack(self._read(start, _RECOVERY.size))
 
 
 def read_timeline(path: Path) -> list[Stretch]:

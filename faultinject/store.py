@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -94,17 +95,20 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, facts: dict[str, Any], parts: Sequence[Part], strata: Iterable[Stratum] = ()) -> Store:
-        """A new one; there must be nothing at `path`."""
+        """A new one; there must be nothing at `path`, nor is there before it is whole."""
+        unfinished = path.with_name(f"{path.name}.new")
+        unfinished.unlink(missing_ok=True)
         with _explained(str(path)):
-            store = cls(sqlite3.connect(path), str(path))
-            store._connection.execute("PRAGMA journal_mode = WAL")
+            store = cls(sqlite3.connect(unfinished), str(path))
             store._connection.executescript(schema.creation())
             with store.transaction():
                 store._write_facts(facts)
                 store._many("part", [part.row(number) for number, part in enumerate(parts)])
                 store._many("stratum", [(stratum.service, stratum.model.name, len(stratum.points), stratum.choices)
                                         for stratum in strata])
-        return store
+            store.close()
+            os.replace(unfinished, path)
+        return cls.open(path, write=True)
 
     @classmethod
     def open(cls, path: Path, write: bool = False) -> Store:

@@ -93,7 +93,10 @@ static bool write_sparse(int file, const uint8_t *bytes, uint64_t length)
     return true;
 }
 
-/* Written under a name of its own and then renamed, so that a reader never sees half an image. */
+/*
+ * Written under a name of its own and then renamed, so that a reader never sees half an image. Without its image an experiment
+ * cannot be judged: it ends here, without a result.
+ */
 void disk_save(const uint64_t hash[2])
 {
     char name[4096];
@@ -114,8 +117,7 @@ void disk_save(const uint64_t hash[2])
     if (file < 0 || !write_sparse(file, bytes, disk_bytes) || rename(unfinished, name) != 0) {
         perror("fault injection: cannot save a disk image");
         unlink(unfinished);
+        _exit(1);
     }
-    if (file >= 0) {
-        close(file);
-    }
+    close(file);
 }

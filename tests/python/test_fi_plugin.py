@@ -15,7 +15,7 @@ import pytest
 
 from faultinject import campaign, engine, finding, replay
 from faultinject.classify import Outcome
-from faultinject.errors import MachineError
+from faultinject.errors import EngineError, MachineError, explain_os_error
 from faultinject.events import Events
 from faultinject.golden import SLACK_NS, Golden, ImageJudge, Workbench
 from faultinject.machine import Qemu, run_to_end
@@ -308,3 +308,27 @@ def test_directories_may_have_commas_and_blanks_in_their_names(tmp_path: Path) -
     golden = fi_guest.golden(bench)
     experiment, = fi_guest.run_faults(bench, golden, [(stretch_of_fs(golden).start_ns, "none", 0, 0)], jobs=1)
     assert (experiment.end, experiment.disk_hash) == (End.VERDICT, golden.experiment.disk_hash)
+
+
+def test_an_experiment_whose_disk_cannot_be_kept_has_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full must not look like a machine that left none; its owner is told that it is full."""
+    bench = fi_guest.workbench(tmp_path)
+    golden = fi_guest.golden(bench)
+    end_ns = stretch_of_fs(golden).end_ns
+    (bench.directory / "images").rename(bench.directory / "elsewhere")
+    faults = [Fault(number, "", "reg-bitflip", "fs", 0, end_ns - back, Change("register", register, 33))
+              for number, (back, register) in enumerate((back, register) for back in range(60, 0, -12) for register in (0, 2, 7))]
+    done: list[int] = []
+
+    def run() -> None:
+        engine.run_plan(bench, golden, faults, 2, lambda fault, experiment: done.append(fault.index),
+                        engine.Conduct(engine.Engine.FORK))
+
+    with pytest.raises(EngineError, match="experiments could not be run(.|\n)*cannot save a disk image"):
+        run()
+    assert len(done) < len(faults)
+    full = os.statvfs_result((4096, 4096, 1000, 0, 0, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(engine.os, "statvfs", lambda directory: full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        run()
+    assert "the same command" in explain_os_error(caught.value).mend and caught.value.filename == str(bench.directory)
