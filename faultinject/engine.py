@@ -83,7 +83,7 @@ def choose(workbench: Workbench, conduct: Conduct, models: Sequence[Model]) -> N
     missing = missing_symbols(workbench.qemu, workbench.plugin or PLUGIN)
     impossible = [model.name for model in models if NOT_BY_STUB.intersection(model.groups)]
     if impossible and (missing or conduct.engine is Engine.STUB):
-        raise EngineError(f"{', '.join(impossible)} cannot be done by a QEMU's gdb stub",
+        raise EngineError(f"{', '.join(impossible)} cannot be done through QEMU's gdb stub",
                           "use a QEMU that has its symbols" if missing else "leave out --engine stub")
     workbench.stub = conduct.engine is Engine.STUB or bool(missing)
     if missing:

@@ -12,9 +12,11 @@ from faultinject import campaign, engine, standard
 from faultinject.golden import Golden, Workbench, run_golden
 from faultinject.machine import Qemu, run_to_end
 from faultinject.models import Change
+from faultinject.models.memory import COMMITTED
 from faultinject.plan import Fault
 from faultinject.records import Experiment, Feature, Results, Stretch, read_timeline
 from faultinject.system import System
+from faultinject.target import target_of
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +74,17 @@ def test_the_gdb_stub_gives_the_fork_servers_results(bench: Workbench, golden: G
     stub = replace(bench, stub=True)
     other = run_golden(stub, "fs")
     assert (other.experiment, other.timeline) == (golden.experiment, golden.timeline)
-    changes = Change("none", 0, 0), Change("kill", 0x5123_0000_0000, 0), Change("hang", 0, 0)
+    of_fs = target_of(bench.system, "fs").number << 8
+    changes = (Change("none", 0, 0), Change("kill", 0x5123_0000_0000, 0), Change("hang", 0, 0), Change("abort", 0, 0),
+               Change("region", COMMITTED | of_fs, 1 << 61))
     faults = [Fault(index, "", "", "fs", 0, time_ns, change)
-              for index, (time_ns, change) in enumerate(zip(moments(bench, golden, 3), changes, strict=True))]
+              for index, (time_ns, change) in enumerate(zip(moments(bench, golden, len(changes)), changes, strict=True))]
     found: list[dict[int, Experiment]] = [{}, {}]
     for results, where in zip(found, (bench, stub), strict=True):
         engine.run_plan(where, golden, faults, 2, lambda fault, experiment, results=results:
-                        results.update({fault.index: experiment}))
+                        results.update({fault.index: replace(experiment, activated_at_ns=0)}))
     assert found[0] == found[1]
+    assert found[0][4].address > 0
 
 
 @pytest.mark.parametrize("change", [Change("hang", 0, 0), Change("delay", 7_000_000, 0)])
