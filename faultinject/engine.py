@@ -38,8 +38,8 @@ ATTEMPTS = 3
 ROOM_LEAST_BYTES = 1 << 20
 #: How much longer an experiment by the stub may take.
 STUB_PATIENCE = 10
-#: Groups of models that it has no way to: a second machine to rehearse in, code that is translated anew.
-NOT_BY_STUB = frozenset({"second", "program"})
+#: Groups of models that it has no way to: they need a second machine to rehearse in.
+NOT_BY_STUB = frozenset({"second"})
 #: What the stub costs, against the fork server (docs/campaigns.md).
 STUB_SLOWER = 35
 #: Warming up costs two golden runs more.

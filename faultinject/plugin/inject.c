@@ -186,7 +186,7 @@ bool inject_is_all(enum fault_kind kind)
 
 bool inject_needs_no_symbols(const struct experiment *experiment)
 {
-    return experiment->second == SECOND_NONE && experiment->kind != FAULT_SSE;
+    return experiment->second == SECOND_NONE;
 }
 
 void inject(const struct experiment *experiment, struct experiment_record *experiment_record)

@@ -16,7 +16,7 @@ void inject(const struct experiment *experiment, struct experiment_record *recor
 /* The fault is in the machine's state, or watched; there is nothing that is still to be done to the machine some time. */
 bool inject_is_all(enum fault_kind kind);
 
-/* It can be put in by the slow engine (stub.h): it needs no second machine, and nothing that is translated anew. */
+/* It can be put in by the slow engine (stub.h): it needs no second machine to rehearse in. */
 bool inject_needs_no_symbols(const struct experiment *experiment);
 
 /* The parts of it: see the kinds in plan.h. */

@@ -14,6 +14,7 @@
 #include "rehearsal.h"
 #include "results.h"
 #include "service.h"
+#include "sse.h"
 #include "stretch.h"
 #include "stub.h"
 
@@ -158,6 +159,9 @@ static bool start_experiments(bool single)
         if (options.stub && !inject_needs_no_symbols(plan_experiment(i))) {
             fprintf(stderr, "fault injection: faults of this kind need a QEMU that has its symbols\n");
             return false;
+        }
+        if (options.stub && plan_experiment(i)->kind == FAULT_SSE) {
+            sse_expect((unsigned)plan_experiment(i)->a);
         }
         if (plan_experiment(i)->index > largest) {
             largest = plan_experiment(i)->index;

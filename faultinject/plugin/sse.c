@@ -14,6 +14,7 @@ enum { CR0_TS = 1 << 3, HALF_BITS = 64, EFFECT_SHIFT = 60 };
 
 static struct {
     struct experiment_record *record; /* NULL: nothing is watched */
+    bool expected;                    /* something will be */
     unsigned number;
     uint64_t faulty[2];
     bool loaded; /* the faulty register is in the processor */
@@ -59,7 +60,7 @@ static void reloads(unsigned cpu_index, void *argument)
 {
     (void)cpu_index;
     (void)argument;
-    if (sse.record->activation == ACTIVATION_NOT_SEEN) {
+    if (sse.record && sse.record->activation == ACTIVATION_NOT_SEEN) {
         qemu.async_run_on_cpu(machine_cpu, reload_work, NULL);
     }
 }
@@ -77,7 +78,7 @@ void sse_translated(struct qemu_plugin_insn *instruction)
     enum sse_effect effect;
     size_t length_bytes;
 
-    if (!sse.record) {
+    if (!sse.record && !sse.expected) {
         return;
     }
     length_bytes = qemu_instruction_bytes(instruction, bytes, sizeof(bytes));
@@ -91,6 +92,12 @@ void sse_translated(struct qemu_plugin_insn *instruction)
             instruction, touches, CALLBACK_NO_REGISTERS,
             (void *)(uintptr_t)(qemu.qemu_plugin_insn_vaddr(instruction) | (uint64_t)effect << EFFECT_SHIFT));
     }
+}
+
+void sse_expect(unsigned number)
+{
+    sse.expected = true;
+    sse.number = number;
 }
 
 void inject_sse(struct experiment_record *record, unsigned number, const struct damage *damage)

@@ -153,7 +153,7 @@ def test_it_can_be_asked_for_where_the_fork_server_would_do(both: Both) -> None:
     assert not asked.stub and not said
 
 
-@pytest.mark.parametrize("name", ["sse-bitflip", "recovering-kill"])
+@pytest.mark.parametrize("name", ["recovering-kill", "monitor-hang"])
 def test_models_that_need_more_are_refused_before_anything_is_run(both: Both, name: str) -> None:
     with pytest.raises(EngineError, match=f"{name} cannot be done"):
         engine.choose(replace(both.stripped), Conduct(), parse_models(f"kill,{name}"))
