@@ -384,6 +384,7 @@ def _end(number: int, _: object) -> None:
 
 def main() -> None:
     """Runs a command; errors that the user can mend are shown without a traceback."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
