@@ -10,6 +10,7 @@
 #define PLACE     0
 #define AT_ONCE   1 /* a time that is past */
 #define NS_PER_US 1000u
+#define TICK_NS   1000000u /* of the kernel's clock: until it, a period that has ended is not renewed */
 
 static uint64_t class_policy(const struct runner *runner)
 {
@@ -125,6 +126,9 @@ static void arm(uint64_t now_ns)
         uint64_t deadline_ns = policy_deadline(&sched_table, class, sched_region()->policy[class], now_ns);
 
         next_ns = deadline_ns < next_ns ? deadline_ns : next_ns;
+    }
+    if (next_ns < now_ns && now_ns - next_ns > TICK_NS) {
+        server_panic(SCHED_PANIC_TIME); /* the event would come at once, and again and again */
     }
     service_alarm(next_ns == UINT64_MAX ? 0 : next_ns, EVENT_DECIDE);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The operations of sched (abi/sched.toml). Rule: arguments first, then the SSR, then the runner; the kernel is told in the
- * event that follows. */
+ * event that follows. Nothing is answered that is not confirmed. */
 #include "abi/manifest.h"
 #include "abi/posix_errno.h"
+#include "confirm.h"
 #include "contexts.h"
 #include "perdure/service.h"
 #include "servers/common/server.h"
@@ -56,7 +57,8 @@ static int64_t attach(const struct request *request)
     if (entry_is_used(&ssr->entries[request->words[0]])) {
         return -PE_BUSY;
     }
-    if (!contexts_arrived(SLOT_ARRIVED + ARRIVED, &entry.consumed_ns, &entry.priority)) {
+    if (!contexts_arrived(SLOT_ARRIVED + ARRIVED, &entry.consumed_ns, &entry.priority) &&
+        !contexts_arrived(SLOT_ARRIVED + ARRIVED, &entry.consumed_ns, &entry.priority)) { /* that none came is believed twice */
         return -PE_ACCES;
     }
     entry.pass = sched_region()->pass[entry.class];
@@ -262,7 +264,7 @@ static int64_t audit(const struct request *request)
     return differences;
 }
 
-int64_t service_call(struct request *request)
+static int64_t serve(struct request *request)
 {
     switch (request->operation) {
     case SCHED_ATTACH:
@@ -290,6 +292,24 @@ int64_t service_call(struct request *request)
     default:
         return -PE_NOSYS;
     }
+}
+
+int64_t service_call(struct request *request)
+{
+    bool may_change = request->operation != SCHED_YIELD; /* which is called often, so its SSR is not copied */
+    const struct sched_ssr *before = server_ssr();
+    struct sched_ssr copy;
+
+    if (may_change) {
+        copy = *before;
+        before = &copy;
+    }
+    request->reply[0] = (uint64_t)serve(request);
+    if (!confirm_call(before, server_ssr(), request) ||
+        (may_change && !confirm_runners(&sched_table, request->binding, server_ssr()))) {
+        server_panic(SCHED_PANIC_CALL);
+    }
+    return (int64_t)request->reply[0]; /* from memory: it has been looked at there */
 }
 
 void service_unbind(struct request *request)

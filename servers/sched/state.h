@@ -10,6 +10,12 @@
 
 #include "policy.h"
 
+/* Codes of the panics, as the fault record shows them. */
+enum sched_panic_code {
+    SCHED_PANIC_CALL = 0x73630001, /* what a call did or answered was not confirmed */
+    SCHED_PANIC_TIME               /* the time at which to decide again is past */
+};
+
 extern struct table sched_table;
 
 static inline bool entry_is_used(const struct sched_entry *entry)
