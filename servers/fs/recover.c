@@ -13,10 +13,20 @@
 #include "transaction.h"
 #include "volume.h"
 
+/* What a client has open is open again. */
+static bool recover_one(const struct service_binding *binding)
+{
+    if (!ssr_is_valid(server_ssr())) {
+        server_log("state of client %u is damaged", binding->binding);
+        return false;
+    }
+    ssr_count_opens(server_ssr());
+    return true;
+}
+
 void service_start_recovered(void)
 {
     struct fs_region *region = fs_region();
-    struct service_binding binding;
 
     if (region->magic != FS_REGION_MAGIC) {
         service_start_fresh(); /* the first start never came to its end */
@@ -34,17 +44,5 @@ void service_start_recovered(void)
     }
     region->doubt = 0; /* this is the new incarnation */
     region_seal(); /* opening the SSRs commits the region */
-    for (uint32_t index = 0; service_enumerate(index, &binding) == PD_OK; index++) {
-        if (binding.flags & BINDING_QUARANTINED || service_open_ssr(binding.binding) != PD_OK) {
-            continue;
-        }
-        if (ssr_is_valid(server_ssr())) {
-            ssr_count_opens(server_ssr());
-        } else {
-            server_log("state of client %u is damaged", binding.binding);
-            service_close_ssr();
-            service_quarantine(binding.binding);
-        }
-    }
-    service_close_ssr();
+    service_recover_each(recover_one);
 }

@@ -5,7 +5,7 @@
  * serve as two, an operation can differ from itself when it is done twice: such a request is dropped as poison, and the rest
  * goes on.
  */
-/* sources: tests/unit/fs_host/ tests/fuzz/fs_images.c servers/fs/ */
+/* sources: tests/unit/fs_host/ tests/fuzz/fs_images.c servers/common/recover.c servers/fs/ */
 /* runs: 500 */
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: tests/unit/fs_host/ tests/fuzz/fs_images.c servers/fs/ */
+/* sources: tests/unit/fs_host/ tests/fuzz/fs_images.c servers/common/recover.c servers/fs/ */
 /* runs: 3000 */
 /*
  * Any bytes as requests to the file server on an undamaged disk, known paths and others, with crashes at its calls of the

@@ -3,7 +3,7 @@
  * A crash at any point of a workload, chosen by number, changes nothing: every reply, the tree and the disk are what they are
  * without it. FS_POINTS in the environment makes more points, FS_BLOCK tries one.
  */
-/* sources: tests/unit/fs_host/ servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/common/recover.c servers/fs/ */
 /* flags: -fsanitize-coverage=trace-pc */
 #include <check.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of damage in the log: mended from a copy, or exactly that is lost which was damaged, and fs goes on. */
-/* sources: tests/unit/fs_host/ servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/common/recover.c servers/fs/ */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is on the disk in the end is what other readers of ext2 expect. */
-/* sources: tests/unit/fs_host/ servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/common/recover.c servers/fs/ */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Random operations against the build machine's own file system: without crashes, and with crashes of the server. */
-/* sources: tests/unit/fs_host/ tests/unit/fs_exerciser/ servers/fs/ */
+/* sources: tests/unit/fs_host/ tests/unit/fs_exerciser/ servers/common/recover.c servers/fs/ */
 /* flags: -fsanitize-coverage=trace-pc */
 #include <check.h>
 #include <stdio.h>

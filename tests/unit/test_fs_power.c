@@ -3,7 +3,7 @@
  * Power cuts at every write to the disk: e2fsck -fp repairs (exit 0 or 1), e2fsck -fn then finds nothing, and the tree is the
  * one that was there after some operation, none before the last fsync that returned.
  */
-/* sources: tests/unit/fs_host/ servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/common/recover.c servers/fs/ */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What changes the structure is done twice and committed once; errors and damage are believed at the second time. */
-/* sources: tests/unit/fs_host/ servers/fs/ */
+/* sources: tests/unit/fs_host/ servers/common/recover.c servers/fs/ */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <stdio.h>
