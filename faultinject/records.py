@@ -51,6 +51,7 @@ class Feature(IntFlag):
     QUICK_CHECKSUMS = 1
     WARM = 2
     EARLY_END = 4
+    SWITCHES = 8
 
 
 class Activation(IntEnum):

@@ -17,6 +17,7 @@
 #include "second.h"
 #include "sse.h"
 #include "stub.h"
+#include "switches.h"
 #include "warm.h"
 #include "watch_memory.h"
 
@@ -273,6 +274,9 @@ static void warm_path_ended(void)
     }
     rehearsal_end();
     warm_back(false);
+    if (switches_keep()) {
+        results_feature(FEATURE_SWITCHES);
+    }
     results_phase(PHASE_GOLDEN);
     qemu.timer_mod_ns(point_timer, machine_time());
 }
@@ -288,6 +292,7 @@ static void point_reached(void)
         disk_locate(); /* by the log, which is not to be had while outputs are silenced */
         if (warm_begin()) {
             results_feature(FEATURE_WARM);
+            switches_learn();
             if (options.early_end) {
                 checkpoints_begin();
             }

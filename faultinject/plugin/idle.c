@@ -4,16 +4,13 @@
  * is done, and a timer of our own ends the skipping after whole rounds. Where the flag is within QEMU's processor, which no
  * function tells, is read from QEMU's own description of the state that it migrates. Without it loops are executed.
  */
-#define _GNU_SOURCE
 #include "idle.h"
 
 #include "machine.h"
-#include "symbols.h"
 
-#include <dlfcn.h>
 #include <string.h>
 
-enum { NOP = 0x90, JUMP_SHORT = 0xeb, HALT = 0xf4, LOOP_BYTES_MAX = 128, DESCRIPTION_WORDS = 16, ANY_TIMER = -1 };
+enum { NOP = 0x90, JUMP_SHORT = 0xeb, HALT = 0xf4, LOOP_BYTES_MAX = 128, ANY_TIMER = -1 };
 
 static uint64_t rounds_timer[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
 static uint32_t *halted;
@@ -35,35 +32,11 @@ unsigned idle_loop_instructions(const uint8_t *bytes, size_t length_bytes)
                                                                                                         : 0;
 }
 
-/* The head of QEMU's struct VMStateField, 7.2 to 10.x. */
-struct state_field {
-    const char *name;
-    const char *hint;
-    size_t offset;
-    size_t size;
-};
-
-static bool lies_in_an_object(const void *address)
-{
-    Dl_info info;
-
-    return address && dladdr(address, &info) != 0;
-}
-
-/* The description holds a pointer to its fields, of which the first is the one wanted. */
 static uint32_t *find_halted(void)
 {
-    void *const *description = symbol_find("vmstate_cpu_common");
+    const struct state_field *field = qemu_first_state_field("vmstate_cpu_common", "halted");
 
-    for (unsigned i = 0; description && i < DESCRIPTION_WORDS; i++) {
-        const struct state_field *field = description[i];
-
-        if (lies_in_an_object(field) && lies_in_an_object(field->name) && strcmp(field->name, "halted") == 0 &&
-            field->size == sizeof(*halted)) {
-            return (uint32_t *)((uint8_t *)machine_cpu + field->offset);
-        }
-    }
-    return NULL;
+    return field && field->size == sizeof(*halted) ? (uint32_t *)((uint8_t *)machine_cpu + field->offset) : NULL;
 }
 
 static void rounds_over(void *argument)

@@ -8,6 +8,7 @@
 #include "service.h"
 #include "sse.h"
 #include "stops.h"
+#include "switches.h"
 #include "watch.h"
 #include "watch_memory.h"
 
@@ -208,6 +209,7 @@ void inject(const struct experiment *experiment, struct experiment_record *exper
         inject_memory(a, &damage);
         break;
     case FAULT_PHYSICAL:
+        switches_forget();
         record->address = a;
         inject_bytes(record, a, &damage, NULL);
         break;

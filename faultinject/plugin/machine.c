@@ -22,6 +22,7 @@ enum {
     GDB_CR0 = 27,
     GDB_CR2 = 28,
     GDB_CR3 = 29,
+    GDB_CR4 = 30,
     GDB_SSE = 49
 };
 
@@ -225,6 +226,11 @@ uint64_t machine_cr2(void)
 uint64_t machine_cr3(void)
 {
     return gdb_read(GDB_CR3);
+}
+
+uint64_t machine_cr4(void)
+{
+    return gdb_read(GDB_CR4);
 }
 
 unsigned machine_privilege(void)

@@ -28,6 +28,7 @@ void machine_set_flags(uint64_t value);
 uint64_t machine_cr0(void);
 uint64_t machine_cr2(void);
 uint64_t machine_cr3(void);
+uint64_t machine_cr4(void);
 unsigned machine_privilege(void); /* 0 kernel .. 3 user */
 
 /* An SSE register, its lower half first. */

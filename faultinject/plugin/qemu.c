@@ -3,10 +3,12 @@
  * Finding QEMU's functions. The version of the plugin interface is announced before QEMU looks at it: 1 where the
  * executable has nothing newer (7.2), 4 where it has scoreboards (9.0 and later, which still accept 4).
  */
+#define _GNU_SOURCE
 #include "qemu.h"
 
 #include "symbols.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,6 +57,29 @@ bool qemu_find_functions(bool interface_only)
                         "campaigns run without, slowly (--engine stub)\n");
     }
     return missing == 0;
+}
+
+static bool lies_in_an_object(const void *address)
+{
+    Dl_info info;
+
+    return address && dladdr(address, &info) != 0;
+}
+
+/* A description holds a pointer to its fields. */
+const struct state_field *qemu_first_state_field(const char *description, const char *name)
+{
+    enum { DESCRIPTION_WORDS = 16 };
+    void *const *words = symbol_find(description);
+
+    for (unsigned i = 0; words && i < DESCRIPTION_WORDS; i++) {
+        const struct state_field *field = words[i];
+
+        if (lies_in_an_object(field) && lies_in_an_object(field->name) && strcmp(field->name, name) == 0) {
+            return field;
+        }
+    }
+    return NULL;
 }
 
 size_t qemu_instruction_bytes(const struct qemu_plugin_insn *instruction, uint8_t *bytes, size_t capacity)

@@ -109,6 +109,17 @@ extern struct qemu_functions qemu;
  */
 bool qemu_find_functions(bool interface_only);
 
+/* The head of QEMU's struct VMStateField, 7.2 to 10.x. */
+struct state_field {
+    const char *name;
+    const char *hint;
+    size_t offset;
+    size_t size;
+};
+
+/* The first field of the migrated state with this description; NULL where it has not this name. */
+const struct state_field *qemu_first_state_field(const char *description, const char *name);
+
 /*
  * Copies at most `capacity` bytes of an instruction's encoding to `bytes`; returns how many. Only while its block
  * is being translated.

@@ -8,11 +8,12 @@
 #define _GNU_SOURCE
 #include "quick.h"
 
+#include "redirect.h"
+
 #include <link.h>
 #include <nmmintrin.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 
 typedef uint64_t crc_helper(uint32_t crc, uint64_t data, uint32_t length_bits);
 
@@ -106,21 +107,6 @@ static bool computes_the_same(crc_helper *helper)
     return true;
 }
 
-static bool jump_write(crc_helper *from, crc_helper *to)
-{
-    enum { PAGE_BYTES = 4096, ADDRESS_AT = 2 };
-    uint8_t jump[] = {0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0}; /* movabs $to, %rax; jmp *%rax */
-    uintptr_t first = (uintptr_t)from & ~(uintptr_t)(PAGE_BYTES - 1);
-    size_t bytes = (((uintptr_t)from + sizeof(jump) - first) + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
-
-    memcpy(jump + ADDRESS_AT, &to, sizeof(to));
-    if (mprotect((void *)first, bytes, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
-        return false; /* a hardened host */
-    }
-    memcpy((void *)(uintptr_t)from, jump, sizeof(jump));
-    return mprotect((void *)first, bytes, PROT_READ | PROT_EXEC) == 0;
-}
-
 bool quick_checksums(void)
 {
     crc_helper *helper = NULL;
@@ -129,5 +115,5 @@ bool quick_checksums(void)
         return false;
     }
     dl_iterate_phdr(find_in_object, &helper);
-    return helper && computes_the_same(helper) && jump_write(helper, crc_by_host);
+    return helper && computes_the_same(helper) && redirect((void *)(uintptr_t)helper, (void *)(uintptr_t)crc_by_host);
 }
