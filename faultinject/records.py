@@ -52,6 +52,7 @@ class Feature(IntFlag):
     WARM = 2
     EARLY_END = 4
     SWITCHES = 8
+    REWRITTEN = 16
 
 
 class Activation(IntEnum):

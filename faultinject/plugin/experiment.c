@@ -14,6 +14,7 @@
 #include "plan.h"
 #include "rehearsal.h"
 #include "results.h"
+#include "rewritten.h"
 #include "second.h"
 #include "sse.h"
 #include "stub.h"
@@ -189,6 +190,9 @@ static void run_here(const struct experiment *experiment)
             checkpoints_follow(record);
         }
     }
+    if (!options.single) {
+        rewritten_begin();
+    }
     results_phase(PHASE_GUEST);
 }
 
@@ -276,6 +280,9 @@ static void warm_path_ended(void)
     warm_back(false);
     if (switches_keep()) {
         results_feature(FEATURE_SWITCHES);
+    }
+    if (rewritten_prepare()) {
+        results_feature(FEATURE_REWRITTEN);
     }
     results_phase(PHASE_GOLDEN);
     qemu.timer_mod_ns(point_timer, machine_time());

@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "machine.h"
 
+#include "symbols.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +37,7 @@ struct CPUState *machine_cpu;
 
 static uint8_t *ram_host;
 static uint64_t ram_bytes;
+static struct RAMBlock *ram_block;
 
 static struct {
     const char *path;
@@ -51,6 +54,7 @@ static int note_largest_block(struct RAMBlock *block, void *argument)
     if (bytes > ram_bytes) {
         ram_bytes = bytes;
         ram_host = qemu.qemu_ram_get_host_addr(block);
+        ram_block = block;
     }
     return 0;
 }
@@ -310,6 +314,16 @@ uint8_t *machine_host_memory(uint64_t physical, uint64_t length_bytes)
         return NULL;
     }
     return ram_host + physical;
+}
+
+bool machine_memory_offset(uint64_t *offset)
+{
+    uint64_t (*block_offset)(struct RAMBlock *);
+    void *found = symbol_find("qemu_ram_get_offset");
+
+    memcpy(&block_offset, &found, sizeof(block_offset));
+    *offset = found ? block_offset(ram_block) : 0;
+    return found != NULL;
 }
 
 uint64_t machine_memory_bytes(void)

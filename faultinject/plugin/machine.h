@@ -52,6 +52,9 @@ void machine_write_physical(uint64_t physical, uint64_t value);
 /* Host address of guest-physical memory (start + length within RAM), or NULL. */
 uint8_t *machine_host_memory(uint64_t physical, uint64_t length_bytes);
 
+/* What physical address 0 is in QEMU's own numbering of all memory; false where that is not told. */
+bool machine_memory_offset(uint64_t *offset);
+
 /* Bytes of guest RAM. */
 uint64_t machine_memory_bytes(void);
 

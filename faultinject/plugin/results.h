@@ -108,7 +108,7 @@ struct results_header {
     uint64_t phase_ns[PHASES];
 };
 
-enum { FEATURE_QUICK_CHECKSUMS = 1, FEATURE_WARM = 2, FEATURE_EARLY_END = 4, FEATURE_SWITCHES = 8 };
+enum { FEATURE_QUICK_CHECKSUMS = 1, FEATURE_WARM = 2, FEATURE_EARLY_END = 4, FEATURE_SWITCHES = 8, FEATURE_REWRITTEN = 16 };
 
 /* Creates the file and maps it shared; false after a message on stderr. */
 bool results_create(const char *path, unsigned experiments);

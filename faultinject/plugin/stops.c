@@ -8,6 +8,7 @@
 
 #include "idle.h"
 #include "results.h"
+#include "rewritten.h"
 #include "service.h"
 #include "stub.h"
 
@@ -138,6 +139,7 @@ static void kernel_exit_work(struct CPUState *cpu, void *argument)
     (void)cpu;
     (void)argument;
     kernel_exit_handler = NULL;
+    rewritten_settle();
     if (handler) {
         handler();
     }
@@ -153,7 +155,7 @@ static bool stops_at_kernel_exits(void)
 static void kernel_exit_begins(unsigned cpu_index, void *argument)
 {
     (void)cpu_index;
-    if (kernel_exit_handler || stops_at_kernel_exits()) {
+    if (kernel_exit_handler || stops_at_kernel_exits() || rewritten_noted()) {
         qemu.async_run_on_cpu(machine_cpu, kernel_exit_work, argument);
     }
 }

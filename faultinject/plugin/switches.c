@@ -29,6 +29,7 @@ enum {
 #define ENTRY_LARGE    0x80ull
 #define ENTRY_GLOBAL   0x100ull
 #define ENTRY_ADDRESS  0x000ffffffffff000ull
+#define ENTRY_NO_EXECUTE (1ull << 63)
 #define LARGE_ADDRESS  0x000fffffffe00000ull
 #define KERNEL_HALF    0xffff800000000000ull
 #define CR0_PAGING       0x80000000ull
@@ -45,6 +46,8 @@ static uint16_t kept;
 static uint64_t kernel_address; /* some page of the kernel that was accessed */
 static uint64_t kernel_stretch; /* a large one */
 static uint64_t physical_stretch;
+static uint64_t code_start = UINT64_MAX;
+static uint64_t code_end;
 static uint64_t *control; /* CR0 to CR4, within the processor */
 
 /* In the place of QEMU's cpu_x86_update_cr3(). */
@@ -72,6 +75,26 @@ static bool control_find(const uint8_t *function)
            control[4] == machine_cr4();
 }
 
+static void code_note(uint64_t entry, uint64_t bytes)
+{
+    uint64_t start = entry & ENTRY_ADDRESS & ~(bytes - 1);
+
+    if (!(entry & ENTRY_NO_EXECUTE)) {
+        code_start = start < code_start ? start : code_start;
+        code_end = start + bytes > code_end ? start + bytes : code_end;
+    }
+}
+
+bool switches_kernel_code(uint64_t physical)
+{
+    return physical >= code_start && physical < code_end;
+}
+
+bool switches_kernel_code_known(void)
+{
+    return stretches_known && code_start < code_end;
+}
+
 /* Whether all pages below a table of the kernel are global and its own; notes some that were accessed. */
 static bool kernel_is_global(uint64_t table, int level, uint64_t address)
 {
@@ -95,6 +118,7 @@ static bool kernel_is_global(uint64_t table, int level, uint64_t address)
         if (!(entry & ENTRY_GLOBAL) || entry & ENTRY_USER) {
             return false;
         }
+        code_note(entry, bytes);
         if (entry & ENTRY_ACCESSED && bytes == PAGE_BYTES) {
             kernel_address = here;
         } else if (entry & ENTRY_ACCESSED && bytes == LARGE_PAGE_BYTES &&

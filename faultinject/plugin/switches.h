@@ -9,6 +9,7 @@
 #define FAULTINJECT_SWITCHES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Finds out what may be kept. Called between two instructions of a service, once; what is looked at leaves traces in the
@@ -21,5 +22,9 @@ bool switches_keep(void);
 
 /* From here on everything is forgotten at each switch. For faults after which the page tables may be anything. */
 void switches_forget(void);
+
+/* Whether physical memory holds code of the guest's kernel; once it is known where that is. */
+bool switches_kernel_code(uint64_t physical);
+bool switches_kernel_code_known(void);
 
 #endif

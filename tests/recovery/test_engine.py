@@ -111,3 +111,17 @@ def test_experiments_that_end_early_end_as_they_would_have(bench: Workbench, gol
     assert found[0] == found[1]
     early = [index for index, experiment in found[0].items() if experiment.recovery_count == 0]
     assert found[0][early[0]] == engine.run_alone(bench, golden, faults[early[0]])
+
+
+def test_what_is_kept_across_switches_and_restorations_of_code_changes_no_result(bench: Workbench, golden: Golden) -> None:
+    """A fresh process has none of it. Hangs and mutations have the kernel write pages of code again."""
+    changes = [Change("hang", 0, 0), Change("kill", 0x5123_0000_0000, 0), Change("code", 0, 0x101), Change("abort", 0, 0),
+               Change("register", 4, 13), Change("hang", 0, 0), Change("mutate", 1, 0), Change("delay", 7_000_000, 0)]
+    faults = [Fault(number, "", "", "fs", 0, time_ns, change) for number, (time_ns, change)
+              in enumerate(zip(moments(bench, golden, len(changes)), changes, strict=True))]
+    found: dict[int, Experiment] = {}
+    features = engine.run_plan(bench, golden, faults, 2, lambda fault, experiment: found.update({fault.index: experiment}),
+                               engine.Conduct(early_end=False))
+    assert Feature.SWITCHES | Feature.REWRITTEN in features
+    assert sum(experiment.recovery_count > 0 for experiment in found.values()) >= 4
+    assert found == {fault.index: engine.run_alone(bench, golden, fault) for fault in faults}
