@@ -114,14 +114,19 @@ def test_experiments_that_end_early_end_as_they_would_have(bench: Workbench, gol
 
 
 def test_what_is_kept_across_switches_and_restorations_of_code_changes_no_result(bench: Workbench, golden: Golden) -> None:
-    """A fresh process has none of it. Hangs and mutations have the kernel write pages of code again."""
-    changes = [Change("hang", 0, 0), Change("kill", 0x5123_0000_0000, 0), Change("code", 0, 0x101), Change("abort", 0, 0),
-               Change("register", 4, 13), Change("hang", 0, 0), Change("mutate", 1, 0), Change("delay", 7_000_000, 0)]
-    faults = [Fault(number, "", "", "fs", 0, time_ns, change) for number, (time_ns, change)
-              in enumerate(zip(moments(bench, golden, len(changes)), changes, strict=True))]
+    """A fresh process has none of it. Hangs and mutations have the kernel write pages of code again; hangs where the kernel
+    enters the service are come to again."""
+    fs = bench.system.service_index("fs")
+    entered = [stretch.start_ns for stretch in golden.timeline if stretch.service == fs]
+    places = [(entered[len(entered) * part // 4], Change("hang", 0, 0)) for part in (1, 2, 3)]
+    changes = [Change("kill", 0x5123_0000_0000, 0), Change("code", 0, 0x101), Change("abort", 0, 0),
+               Change("register", 4, 13), Change("mutate", 1, 0), Change("delay", 7_000_000, 0)]
+    places += zip(moments(bench, golden, len(changes)), changes, strict=True)
+    faults = [Fault(number, "", "", "fs", 0, *place)
+              for number, place in enumerate(sorted(places, key=lambda place: place[0]))]
     found: dict[int, Experiment] = {}
     features = engine.run_plan(bench, golden, faults, 2, lambda fault, experiment: found.update({fault.index: experiment}),
                                engine.Conduct(early_end=False))
     assert Feature.SWITCHES | Feature.REWRITTEN in features
-    assert sum(experiment.recovery_count > 0 for experiment in found.values()) >= 4
+    assert sum(experiment.recovery_count > 0 for experiment in found.values()) >= 5
     assert found == {fault.index: engine.run_alone(bench, golden, fault) for fault in faults}
