@@ -23,6 +23,7 @@
 
 #define PROGRAM_PRIORITY 10
 #define RESERVED_PART 16
+#define REMAINS_NS 2000000u
 
 _Static_assert(PROGRAM_SERVICES <= 8 && PROGRAM_CAPABILITIES <= 24, "struct child_capabilities has room");
 
@@ -69,6 +70,24 @@ static uint64_t limit(void)
     return quota_pages - quota_pages / RESERVED_PART;
 }
 
+/*
+ * The kernel takes the remains of ended programs apart when nothing else is to do. If much of the account is in use, let it:
+ * for as long as that frees something.
+ */
+static void await_remains(void)
+{
+    uint64_t quota_pages = 0, used_pages = 0, before, threads, name;
+
+    do {
+        before = used_pages;
+        pd_domain_info(SLOT_ACCOUNT, &quota_pages, &used_pages, &threads, &name);
+        if (used_pages <= quota_pages / 2) {
+            return;
+        }
+        pd_sleep_until(pd_now_ns() + REMAINS_NS);
+    } while (before == 0 || used_pages < before);
+}
+
 static int notification_ready(void)
 {
     if (!ended) {
@@ -94,6 +113,7 @@ struct child *glue_child_new(const char *name)
         errno = EAGAIN;
         return NULL;
     }
+    await_remains();
     *child = (struct child){.number = 0};
     strlcpy(child->name, slash ? slash + 1 : name, sizeof child->name);
     return child;

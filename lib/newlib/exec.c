@@ -190,6 +190,7 @@ static _Noreturn void leave(const struct plan *plan, const char *path)
         }
     }
     glue_signals_exec();
+    glue_timers_exec();
     if (!glue_image_is_system(&plan->loaded)) {
         program_end_supervision();
     }

@@ -17,6 +17,7 @@
 #include "newlib/mappings.h"
 #include "newlib/proc.h"
 #include "newlib/regions.h"
+#include "newlib/signals.h"
 #include "perdure/boot.h"
 #include "perdure/domain.h"
 #include "perdure/memory.h"
@@ -125,6 +126,7 @@ static pid_t become_child(void)
     glue_process = 0;
     glue_children_forked();
     glue_mappings_forked();
+    glue_timers_child();
     program_bundles_forget();
     if (chdir(directory) != 0 || glue_adopt_copies(inheritance.streams, inheritance.count) != 0 ||
         glue_proc_start(child_token, &signals) != 0) {

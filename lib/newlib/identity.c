@@ -165,6 +165,14 @@ long sysconf(int name)
     case _SC_NPROCESSORS_ONLN:
         return 1;
     case _SC_VERSION:
+    case _SC_TIMERS:
+    case _SC_MONOTONIC_CLOCK:
+    case _SC_CLOCK_SELECTION:
+    case _SC_CPUTIME:
+    case _SC_THREAD_CPUTIME:
+    case _SC_FSYNC:
+    case _SC_MAPPED_FILES:
+    case _SC_SPAWN:
         return _POSIX_VERSION;
     default:
         errno = EINVAL;

@@ -274,3 +274,18 @@ int munlock(const void *address, size_t bytes)
 {
     return mlock(address, bytes);
 }
+
+/* No page ever leaves memory. */
+int mlockall(int flags)
+{
+    if (flags == 0 || (flags & ~(MCL_CURRENT | MCL_FUTURE))) {
+        errno = EINVAL;
+        return -1;
+    }
+    return 0;
+}
+
+int munlockall(void)
+{
+    return 0;
+}

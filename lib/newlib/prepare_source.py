@@ -45,9 +45,11 @@ POSIX_OPTIONS = """#ifdef __perdure__
 #define _POSIX_MAPPED_FILES 200112L
 #define _POSIX_TIMERS 200112L
 #define _POSIX_MONOTONIC_CLOCK 200112L
+#define _POSIX_CLOCK_SELECTION 200112L
 #define _POSIX_CPUTIME 200112L
 #define _POSIX_THREAD_CPUTIME 200112L
 #define _POSIX_SPAWN 200112L
+#define _UNIX98_THREAD_MUTEX_ATTRIBUTES 1
 #endif
 
 #ifdef __rtems__
@@ -73,12 +75,7 @@ EDITS = (
         "#define _READ_WRITE_BUFSIZE_TYPE int\n",
         "#define _READ_WRITE_BUFSIZE_TYPE __SIZE_TYPE__\n",
     ),
-    # Signals that interrupt no call, and waiting as BSD has it.
-    Edit(
-        "newlib/libc/include/sys/signal.h",
-        "#define SA_NOCLDSTOP 1  /* only value supported now for sa_flags */\n",
-        "#define SA_NOCLDSTOP 1\n#define SA_RESTART 2\n#define SA_RESETHAND 4\n#define SA_NODEFER 8\n",
-    ),
+    # Waiting as BSD has it.
     Edit(
         "newlib/libc/include/sys/wait.h",
         "pid_t waitpid (pid_t, int *, int);\n",

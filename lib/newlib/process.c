@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* This process: number, parent, group, end. Rule: what the process service says; without one a program is alone. */
+#include <sched.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "newlib/proc.h"
 #include "perdure/domain.h"
+#include "perdure/thread.h"
 
 pid_t getpid(void)
 {
@@ -61,4 +63,9 @@ void _exit(int status)
         glue_proc(PROC_EXIT, (uint64_t)status & 0xff, 0, 0);
     }
     pd_exit((uint64_t)status & 0xff);
+}
+
+int sched_yield(void)
+{
+    return pd_yield() == PD_OK ? 0 : -1;
 }

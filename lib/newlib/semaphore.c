@@ -2,12 +2,15 @@
 /*
  * Semaphores of a program with one thread.
  *
- * Rule: nobody else could post while this thread waits, so a wait that would have no end answers EDEADLK, and one with a
- * deadline sleeps until it and answers ETIMEDOUT. Sharing with another program would need shared memory: ENOSYS.
+ * Rule: nobody but a signal's handler could post while this thread waits. So a wait without end answers EDEADLK if there is
+ * no handler, and EINTR if one has run and not posted; one with a deadline sleeps until it and answers ETIMEDOUT. Sharing
+ * with another program would need shared memory: ENOSYS.
  */
 #include <semaphore.h>
+#include <unistd.h>
 
 #include "newlib/glue.h"
+#include "newlib/signals.h"
 
 #define SEMAPHORE_MARK 0x5e3a9047u
 #define NS_PER_S 1000000000l
@@ -62,8 +65,18 @@ static int take(sem_t *semaphore, int otherwise)
     return 0;
 }
 
+/* A handler has run: it may have posted. */
+static int after_handler(sem_t *semaphore)
+{
+    return take(semaphore, EINTR);
+}
+
 int sem_wait(sem_t *semaphore)
 {
+    if (check(semaphore) == 0 && semaphore->__value == 0 && glue_signals_mask) {
+        pause();
+        return after_handler(semaphore);
+    }
     return take(semaphore, EDEADLK);
 }
 
@@ -74,9 +87,6 @@ int sem_trywait(sem_t *semaphore)
 
 int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict until)
 {
-    struct timespec now;
-    struct timespec left;
-
     if (check(semaphore) != 0) {
         return -1;
     }
@@ -86,14 +96,8 @@ int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict unt
     if (until->tv_nsec < 0 || until->tv_nsec >= NS_PER_S) {
         return fail(EINVAL);
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    left = (struct timespec){until->tv_sec - now.tv_sec, until->tv_nsec - now.tv_nsec};
-    if (left.tv_nsec < 0) {
-        left.tv_sec--;
-        left.tv_nsec += NS_PER_S;
-    }
-    if (left.tv_sec >= 0) {
-        nanosleep(&left, NULL);
+    if (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, until, NULL) == EINTR) {
+        return after_handler(semaphore);
     }
     return fail(ETIMEDOUT);
 }

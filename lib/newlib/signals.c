@@ -20,6 +20,7 @@
 #define LIMIT PROC_SIGNAL_LIMIT
 
 static struct sigaction actions[LIMIT];
+static stack_t other_stack = {.ss_flags = SS_DISABLE};
 static uint32_t blocked;
 uint32_t glue_signals_mask; /* signals that are caught */
 static uint32_t ignored;
@@ -34,10 +35,15 @@ static int is_signal(int signal_number)
     return signal_number > 0 && signal_number < LIMIT;
 }
 
+int64_t glue_signals_report(uint32_t wanted)
+{
+    return glue_proc(PROC_SIGNALS, glue_signals_mask | wanted, ignored & ~wanted, blocked & ~wanted);
+}
+
 /* What is done with a signal has changed. */
 static void report(void)
 {
-    glue_proc(PROC_SIGNALS, glue_signals_mask, ignored, blocked);
+    glue_signals_report(0);
 }
 
 void glue_signal_notification(void)
@@ -76,19 +82,78 @@ void glue_signals_start(uint64_t kept)
     }
 }
 
+struct handling {
+    struct sigaction action;
+    siginfo_t info;
+};
+
+static void handle(struct handling *handling)
+{
+    if (handling->action.sa_flags & SA_SIGINFO) {
+        handling->action.sa_sigaction(handling->info.si_signo, &handling->info, NULL);
+    } else {
+        handling->action.sa_handler(handling->info.si_signo);
+    }
+}
+
+/* Is this code running on the stack that sigaltstack() has set? */
+static int on_other_stack(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+    return !(other_stack.ss_flags & SS_DISABLE) && here - (uintptr_t)other_stack.ss_sp < other_stack.ss_size;
+}
+
+static void handle_on_other_stack(struct handling *handling)
+{
+    uintptr_t top = ((uintptr_t)other_stack.ss_sp + other_stack.ss_size) & ~(uintptr_t)15;
+
+    __asm__ volatile("mov %%rsp, %%rbx\n\tmov %1, %%rsp\n\tcall *%2\n\tmov %%rbx, %%rsp"
+                     : "+D"(handling)
+                     : "r"(top), "r"(handle)
+                     : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+                       "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "cc",
+                       "memory");
+}
+
 static void run_handler(int signal_number)
 {
-    struct sigaction action = actions[signal_number];
+    struct handling handling = {actions[signal_number], {.si_signo = signal_number, .si_code = SI_USER}};
+    int flags = handling.action.sa_flags;
     uint32_t before = blocked;
 
-    if (action.sa_flags & SA_RESETHAND) {
+    glue_timers_info(&handling.info);
+    if (flags & SA_RESETHAND) {
         signal(signal_number, SIG_DFL);
     }
-    blocked |= (uint32_t)action.sa_mask | (action.sa_flags & SA_NODEFER ? 0 : bit_of(signal_number));
+    blocked |= ((uint32_t)handling.action.sa_mask | (flags & SA_NODEFER ? 0 : bit_of(signal_number))) & ~GLUE_UNBLOCKABLE;
     report();
-    action.sa_handler(signal_number);
+    if ((flags & SA_ONSTACK) && !(other_stack.ss_flags & SS_DISABLE) && !on_other_stack()) {
+        handle_on_other_stack(&handling);
+    } else {
+        handle(&handling);
+    }
     blocked = before;
     report();
+}
+
+int sigaltstack(const stack_t *restrict stack, stack_t *restrict before)
+{
+    int busy = on_other_stack();
+
+    if (before) {
+        *before = other_stack;
+        before->ss_flags |= busy ? SS_ONSTACK : 0;
+    }
+    if (!stack) {
+        return 0;
+    }
+    if (busy || (stack->ss_flags & ~SS_DISABLE) || (!(stack->ss_flags & SS_DISABLE) && stack->ss_size < MINSIGSTKSZ)) {
+        errno = busy ? EPERM : stack->ss_flags & ~SS_DISABLE ? EINVAL : ENOMEM;
+        return -1;
+    }
+    other_stack = *stack;
+    return 0;
 }
 
 int glue_signals_run(void)
@@ -169,7 +234,7 @@ int killpg(pid_t group, int signal_number)
     return kill(-group, signal_number);
 }
 
-int sigaction(int signal_number, const struct sigaction *action, struct sigaction *before)
+int sigaction(int signal_number, const struct sigaction *restrict action, struct sigaction *restrict before)
 {
     uint32_t bit;
 
@@ -204,7 +269,7 @@ _sig_func_ptr signal(int signal_number, _sig_func_ptr handler)
     return sigaction(signal_number, &action, &before) == 0 ? before.sa_handler : SIG_ERR;
 }
 
-int sigprocmask(int how, const sigset_t *set, sigset_t *before)
+int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict before)
 {
     uint32_t wanted = blocked;
 
@@ -228,12 +293,18 @@ int sigprocmask(int how, const sigset_t *set, sigset_t *before)
         errno = EINVAL;
         return -1;
     }
+    wanted &= ~GLUE_UNBLOCKABLE;
     if (wanted != blocked) {
         blocked = wanted;
         report();
         glue_signals_run();
     }
     return 0;
+}
+
+int pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *restrict before)
+{
+    return sigprocmask(how, set, before) == 0 ? 0 : errno;
 }
 
 int sigpending(sigset_t *set)
@@ -263,7 +334,7 @@ int sigsuspend(const sigset_t *mask)
 {
     uint32_t before = blocked;
 
-    blocked = (uint32_t)*mask;
+    blocked = (uint32_t)*mask & ~GLUE_UNBLOCKABLE;
     report();
     wait_for_signal();
     blocked = before;

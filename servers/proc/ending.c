@@ -2,6 +2,7 @@
 /* How processes end. Rule: ending.h. */
 #include "ending.h"
 
+#include "alarms.h"
 #include "perdure/domain.h"
 #include "signals.h"
 #include "waiters.h"
@@ -39,6 +40,7 @@ void process_end(struct proc_process *process)
     struct proc_process *parent = process_find(process->parent);
 
     waiters_forget(process);
+    alarms_forget(process);
     process_release(process, process->reads, process->writes, process->offsets);
     orphan(process->number);
     if (!parent) {

@@ -15,6 +15,7 @@
  */
 #include "servers/common/server.h"
 
+#include "alarms.h"
 #include "ending.h"
 #include "signals.h"
 #include "waiters.h"
@@ -33,6 +34,7 @@ void service_event(uint64_t bits)
         signals_deliver();
     }
     if (bits & EVENT_TIME) {
+        alarms_expire();
         waiters_look_again();
     }
     waiters_serve();

@@ -2,6 +2,7 @@
 /* The operations of proc about processes (abi/proc.toml). Rule: the caller's place in the table, then arguments, then effects. */
 #include "ops.h"
 
+#include "alarms.h"
 #include "signals.h"
 #include "waiters.h"
 
@@ -133,6 +134,9 @@ static int64_t send_signal(struct proc_process *self, const struct request *requ
     if (request->words[1] >= PROC_SIGNAL_LIMIT || selector > PROC_NUMBER_MAXIMUM || selector < -PROC_NUMBER_MAXIMUM) {
         return request->words[1] >= PROC_SIGNAL_LIMIT ? -PE_INVAL : -PE_SRCH;
     }
+    if (selector == PROC_INIT) {
+        return -PE_PERM;
+    }
     if (selector == -1) {
         count = signal_others(self, number);
     } else if (selector <= 0) {
@@ -162,7 +166,16 @@ static int64_t take_signals(struct proc_process *self, const struct request *req
     uint32_t taken = self->pending & self->caught & (uint32_t)request->words[0];
 
     self->pending &= ~taken;
+    alarms_taken(self, taken);
     return taken;
+}
+
+static int64_t set_alarm(const struct proc_process *self, struct request *request)
+{
+    int64_t result = alarm_set(self, request);
+
+    waiters_arm();
+    return result;
 }
 
 static int64_t set_group(struct proc_process *self, const struct request *request)
@@ -272,6 +285,10 @@ int64_t service_call(struct request *request)
         return set_signals(self, request);
     case PROC_TAKE:
         return take_signals(self, request);
+    case PROC_ALARM:
+        return set_alarm(self, request);
+    case PROC_ALARM_INFO:
+        return alarm_info(self, request);
     case PROC_SET_GROUP:
         return set_group(self, request);
     case PROC_GROUP:

@@ -180,6 +180,11 @@ bool region_is_valid(const struct proc_region *region)
         if (!process_is_valid(&region->processes[place])) {
             return false;
         }
+        for (uint32_t index = 0; index < PROC_ALARMS; index++) {
+            if (region->alarms[place * PROC_ALARMS + index].signal >= PROC_SIGNAL_LIMIT) {
+                return false;
+            }
+        }
     }
     for (uint32_t pipe = 0; pipe < PROC_PIPES; pipe++) {
         if (region->pipes[pipe].written - region->pipes[pipe].taken > PROC_PIPE_BYTES) {

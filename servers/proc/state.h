@@ -25,6 +25,9 @@
 #define EVENT_SERVE 2     /* from proc to itself: there is more to do after the commit */
 #define EVENT_TIME 4      /* the alarm: a POLL's deadline, or time to look again who waits */
 
+_Static_assert(sizeof ((struct proc_region *)0)->alarms == PROC_PROCESSES * PROC_ALARMS * sizeof(struct proc_alarm),
+               "PROC_ALARMS of each process");
+
 /* How many processes hold what. */
 struct holders {
     uint8_t readers[PROC_PIPES];

@@ -2,6 +2,7 @@
 /* Calls that wait. Rule: waiters.h. */
 #include "waiters.h"
 
+#include "alarms.h"
 #include "perdure/boot.h"
 #include "pipe.h"
 #include "signals.h"
@@ -180,10 +181,9 @@ struct outcome waiters_try(struct proc_process *process, uint32_t operation, con
     return outcome;
 }
 
-/* Have an event come at the first deadline, or when it is time to look again. */
-static void arm(void)
+void waiters_arm(void)
 {
-    uint64_t first_ns = look_again_ns;
+    uint64_t first_ns = look_again_ns < alarms_first_ns() ? look_again_ns : alarms_first_ns();
 
     for (uint64_t left = waiting; left != 0; left &= left - 1) {
         const struct waiter *waiter = &waiters[__builtin_ctzll(left)];
@@ -224,7 +224,7 @@ int64_t waiters_defer(struct proc_process *process, const struct request *reques
     waiter->operation = request->operation;
     memcpy(waiter->words, request->words, sizeof waiter->words);
     waiting |= 1ull << place_of(process);
-    arm();
+    waiters_arm();
     return SERVICE_DEFER;
 }
 
@@ -276,7 +276,7 @@ void waiters_serve(void)
         serve(&proc_region()->processes[place]);
         answers += !(waiting >> place & 1);
     }
-    arm();
+    waiters_arm();
 }
 
 void waiters_recover(struct proc_process *process)
@@ -292,7 +292,7 @@ void waiters_begin(void)
 {
     if (look_again_ns == FOREVER) {
         look_again_ns = pd_now_ns() + LOOK_AGAIN_NS;
-        arm();
+        waiters_arm();
     }
 }
 
@@ -309,5 +309,5 @@ void waiters_look_again(void)
     }
     armed_ns = FOREVER;
     look_again_ns = any ? pd_now_ns() + LOOK_AGAIN_NS : FOREVER;
-    arm();
+    waiters_arm();
 }

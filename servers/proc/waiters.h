@@ -32,6 +32,9 @@ void waiters_forget(const struct proc_process *process);
 /* Answer all that can be answered now; what is more than one transaction can answer is left to an event. */
 void waiters_serve(void);
 
+/* Have an event come at the first deadline or alarm, or when it is time to look again. */
+void waiters_arm(void);
+
 /* For recovery: the process has a deferred request. */
 void waiters_recover(struct proc_process *process);
 

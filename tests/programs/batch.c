@@ -42,6 +42,7 @@ static void await(const char *name, pid_t child, double limit_s)
         }
         usleep(POLL_US);
     }
+    kill(-child, SIGKILL); /* what it has left */
     if (late) {
         printf("%s late\n", name);
     } else {

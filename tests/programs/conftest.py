@@ -134,7 +134,8 @@ def run_batch(compiled: Path, tree: Path, programs: dict[str, Path], lines: dict
     for line in outcome.output.splitlines():
         name, _, status = line.partition(" ")
         path = outputs / "out" / name
-        answers[name] = (int(status) if status.isdecimal() else -1, path.read_bytes() if path.exists() else b"")
+        text = path.read_bytes() if path.exists() else b""
+        answers[name] = (int(status), text) if status.isdecimal() else (-1, text + status.encode())
     assert set(answers) == set(lines), outcome
     return disk, answers
 

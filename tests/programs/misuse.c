@@ -41,7 +41,7 @@ static int64_t write_bytes(uint64_t pipe, uint64_t count, size_t message_bytes)
 /* Everything but START, INFO and AUDIT is for processes. */
 static void before_start(void)
 {
-    for (uint32_t operation = PROC_SPAWN; operation <= PROC_AUDIT; operation++) {
+    for (uint32_t operation = PROC_SPAWN; operation <= PROC_ALARM_INFO; operation++) {
         if (operation != PROC_INFO && operation != PROC_AUDIT) {
             EXPECT(ask(operation, 0, 0, 0, 0), -PE_SRCH);
         }
@@ -69,7 +69,7 @@ static void processes(void)
     EXPECT(ask(PROC_WAIT, 0, PROC_NO_WAIT, 0, 0), -PE_CHILD);
     EXPECT(ask(PROC_EXIT, 256, 0, 0, 0), -PE_INVAL);
     EXPECT(ask(PROC_KILL, (uint64_t)own, PROC_SIGNAL_LIMIT, 0, 0), -PE_INVAL);
-    EXPECT(ask(PROC_KILL, PROC_INIT, 9, 0, 0), -PE_SRCH);
+    EXPECT(ask(PROC_KILL, PROC_INIT, 9, 0, 0), -PE_PERM);
     EXPECT(ask(PROC_KILL, 1ull << 40, 9, 0, 0), -PE_SRCH);
     EXPECT(ask(PROC_KILL, (uint64_t)-PROC_NUMBER_MAXIMUM - 1, 9, 0, 0), -PE_SRCH);
     EXPECT(ask(PROC_SET_GROUP, 29999, 0, 0, 0), -PE_SRCH);
@@ -79,7 +79,12 @@ static void processes(void)
     EXPECT(ask(PROC_FOREGROUND, 29999, 0, 0, 0), -PE_SRCH);
     EXPECT(ask(PROC_FOREGROUND, 1ull << 33, 0, 0, 0), -PE_SRCH);
     EXPECT(ask(PROC_INFO, PROC_PROCESSES, 0, 0, 0), -PE_INVAL);
-    EXPECT(ask(PROC_AUDIT + 1, 0, 0, 0, 0), -PE_NOSYS);
+    EXPECT(ask(PROC_ALARM, PROC_ALARMS, 1, 0, 14), -PE_INVAL);
+    EXPECT(ask(PROC_ALARM, 0, PROC_TIME_MAXIMUM + 1, 0, 14), -PE_INVAL);
+    EXPECT(ask(PROC_ALARM, 0, 1, UINT64_MAX, 14), -PE_INVAL);
+    EXPECT(ask(PROC_ALARM, 0, 1, 0, PROC_SIGNAL_LIMIT), -PE_INVAL);
+    EXPECT(ask(PROC_ALARM_INFO, UINT64_MAX, 0, 0, 0), -PE_INVAL);
+    EXPECT(ask(PROC_ALARM_INFO + 1, 0, 0, 0, 0), -PE_NOSYS);
     EXPECT(ask(0, 0, 0, 0, 0), -PE_NOSYS);
 }
 

@@ -17,19 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHECK(condition) check((condition) != 0, #condition, __LINE__)
+#include "checks.h"
+
 #define BIG_BYTES 300000
 
-static int failures;
 static volatile sig_atomic_t caught;
-
-static void check(int holds, const char *what, int line)
-{
-    if (!holds) {
-        printf("processes.c:%d: %s (errno %d)\n", line, what, errno);
-        failures++;
-    }
-}
 
 static void note(int signal_number)
 {
@@ -42,15 +34,6 @@ static void catch(int signal_number, int flags)
 
     caught = 0;
     CHECK(sigaction(signal_number, &action, NULL) == 0);
-}
-
-/* The status of the one child. */
-static int status_of(pid_t child)
-{
-    int status = -1;
-
-    CHECK(waitpid(child, &status, 0) == child);
-    return status;
 }
 
 static unsigned char pattern(size_t place)

@@ -19,3 +19,9 @@ def test_processes_work(compiled: Path, tmp_path: Path, crash: str | None, least
 def test_the_process_service_refuses_what_it_must(compiled: Path, crash: str | None) -> None:
     outcome = run(compiled / "misuse", crash=crash)
     assert (outcome.status, outcome.output) == (0, "misuse: 0 failures\n"), outcome
+
+
+@pytest.mark.parametrize("crash", [None, "proc:20000", EVERY_SERVICE])
+def test_signals_come_at_their_time(compiled: Path, tmp_path: Path, crash: str | None) -> None:
+    outcome = run(compiled / "timers", disk=make_disk(tmp_path / "disk.img", 16), crash=crash)
+    assert (outcome.status, outcome.output) == (0, "timers: 0 failures\n"), outcome

@@ -32,6 +32,9 @@ extern "C" {
 #define MS_INVALIDATE 2
 #define MS_SYNC 4
 
+#define MCL_CURRENT 1
+#define MCL_FUTURE 2
+
 #define MADV_NORMAL 0
 #define MADV_RANDOM 1
 #define MADV_SEQUENTIAL 2
@@ -51,6 +54,8 @@ int madvise(void *__address, size_t __bytes, int __advice);
 int posix_madvise(void *__address, size_t __bytes, int __advice);
 int mlock(const void *__address, size_t __bytes);
 int munlock(const void *__address, size_t __bytes);
+int mlockall(int __flags);
+int munlockall(void);
 
 #ifdef __cplusplus
 }
