@@ -28,6 +28,7 @@ enum { ASLEEP_MS = 500 };
 struct work {
     vcpu_work *work;
     void *argument;
+    bool before; /* it sees the machine as it was before the instruction */
 };
 
 static bool used;
@@ -41,6 +42,8 @@ static unsigned queued;
 static pid_t processor_thread;
 static int64_t counted;         /* time after the instruction that is being executed, if none of them faulted */
 static atomic_bool holding;     /* a stop was asked for, behind this instruction */
+static void *begun_at;          /* the instruction's address */
+static int64_t begun_again;     /* so many times without another between */
 static bool after_halt;         /* the last instruction was HLT: time may have been skipped */
 static uint64_t halted_at;      /* its address */
 static atomic_bool asleep;      /* it is being executed */
@@ -135,10 +138,11 @@ static void hold(void)
 static int64_t due_next = STUB_NEVER;
 
 /* An instruction is about to be executed. */
-static void tick(unsigned cpu_index, void *argument)
+static void tick(unsigned cpu_index, void *address)
 {
     (void)cpu_index;
-    (void)argument;
+    begun_again = begun_at == address ? begun_again + 1 : 0;
+    begun_at = address;
     if (atomic_load(&holding)) {
         stub_fail("QEMU went on when it was to stop");
     }
@@ -173,7 +177,7 @@ void stub_translated(struct qemu_plugin_tb *block)
     if (qemu.qemu_plugin_tb_n_insns(block) != 1) {
         stub_fail("QEMU translates more than one instruction to a block");
     }
-    qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, tick, CALLBACK_NO_REGISTERS, NULL);
+    qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, tick, CALLBACK_NO_REGISTERS, address);
     if (qemu_instruction_bytes(instruction, &first, 1) == 1 && first == HALT) {
         qemu.qemu_plugin_register_vcpu_insn_exec_cb(instruction, halts, CALLBACK_NO_REGISTERS, address);
     }
@@ -181,16 +185,21 @@ void stub_translated(struct qemu_plugin_tb *block)
 
 /* ---- the functions: work, timers, time ---- */
 
-static void stub_async_run_on_cpu(struct CPUState *cpu, vcpu_work *work, void *argument)
+static void enqueue(struct work work)
 {
-    (void)cpu;
     if (queued == WORK_MAX) {
         stub_fail("there is too much to do at a stop");
     }
-    queue[queued++] = (struct work){work, argument};
+    queue[queued++] = work;
     if (!is_controller) {
         hold();
     }
+}
+
+static void stub_async_run_on_cpu(struct CPUState *cpu, vcpu_work *work, void *argument)
+{
+    (void)cpu;
+    enqueue((struct work){work, argument, is_controller && before.used});
 }
 
 /* It was stopped just here, and its registers are known. */
@@ -214,7 +223,7 @@ void stub_run_before(uint64_t address, vcpu_work *work, void *argument)
     }
     before.wanted = true;
     before.address = address;
-    stub_async_run_on_cpu(machine_cpu, work, argument);
+    enqueue((struct work){work, argument, true});
 }
 
 static bool stub_cpu_is_self(struct CPUState *cpu)
@@ -328,12 +337,12 @@ static void look_back(void)
         stub_fail("a function of the kernel begins with an instruction that is not known");
     }
     before.time_ns = stopped.time_ns - 1;
-    before.used = true;
 }
 
 static void do_work(void)
 {
     for (unsigned i = 0; i < queued; i++) {
+        before.used = queue[i].before;
         queue[i].work(machine_cpu, queue[i].argument);
     }
     queued = 0;
@@ -413,10 +422,15 @@ static enum sleep look_whether_asleep(void)
                : ASLEEP;
 }
 
+/*
+ * The guest has not slept, though QEMU may have skipped time for the idle processor that waits for the end. And that may have
+ * begun the instruction of the triple fault again before it came to wait.
+ */
 static _Noreturn void machine_ends(bool reset)
 {
     stopped.registers_known = false;
-    know_time(true);
+    know_time(false);
+    stopped.time_ns -= begun_again;
     if (end_handler) {
         end_handler(reset);
     }
