@@ -218,7 +218,7 @@ fetched from anywhere.</footer>
                  legend((LABELS[o], charts.outcome_colour(o.value)) for o in OUTCOMES)]
         both = [chart(self._charts[name]) for name in ("by-service", "by-model") if name in self._charts]
         if both:
-            parts.append(f'<h3>all services</h3><div class="pair">{"".join(both)}</div>')
+            parts.append(f'<h3>all services</h3>{"".join(both)}')
         parts.append(chooser("class", charts.CHOICES))
         for service in self._content.services:
             sections = self._content.summary["by_service_and_model"][service]
