@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "servers/console/confirm.h"
+#include "suite.h"
 
 #define TEXT "a\nb\n\nlonger"
 
@@ -69,15 +70,10 @@ int main(void)
 {
     Suite *suite = suite_create("console_confirm");
     TCase *tests = tcase_create("console_confirm");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, a_chunk_is_the_text_with_a_carriage_return_for_a_terminal);
     tcase_add_test(tests, what_is_cut_doubled_or_changed_is_not_confirmed);
     tcase_add_test(tests, a_copy_that_differs_in_one_bit_is_none);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

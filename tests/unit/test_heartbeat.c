@@ -6,6 +6,7 @@
 
 #include "abi/manifest.h"
 #include "recovery/heartbeat.h"
+#include "suite.h"
 
 #define LONGEST_US 1000000u
 #define STEP_NS    777777u
@@ -52,14 +53,9 @@ int main(void)
 {
     Suite *suite = suite_create("heartbeat");
     TCase *tests = tcase_create("heartbeat");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, every_beat_is_met_once_and_there_is_no_look_without_one);
     tcase_add_test(tests, a_look_that_is_late_meets_each_service_once);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

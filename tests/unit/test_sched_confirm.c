@@ -2,11 +2,13 @@
 /* What sched confirms of its own doing: all that is right, and nothing that differs from it in one bit. */
 /* sources: servers/sched/state.c servers/sched/confirm.c */
 #include <check.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "abi/posix_errno.h"
+#include "bits.h"
 #include "servers/sched/confirm.h"
+#include "suite.h"
 
 #define BINDING 7
 #define USED    3 /* an entry that is in use, */
@@ -55,32 +57,27 @@ static bool is_confirmed(void)
     return confirm_call(&before, &after, &request);
 }
 
-/* How the share of an entry is counted is the policy's business: its last two words. */
-static bool is_share(const uint64_t *word, uint32_t entry)
+static uint32_t changed; /* the entry that is, SCHED_ENTRIES if none is */
+
+/* How its share is counted is the policy's business, and the priority that it had before the kernel's. */
+static bool is_free(unsigned bit)
 {
-    return entry < SCHED_ENTRIES && (word == &after.entries[entry].pass || word == &after.entries[entry].consumed_ns);
+    size_t byte = bit / 8 % sizeof(struct sched_entry);
+
+    return bit / 8 / sizeof(struct sched_entry) == changed &&
+           (byte >= offsetof(struct sched_entry, pass) ||
+            (request.operation == SCHED_ATTACH && byte / sizeof(uint32_t) * sizeof(uint32_t) == offsetof(struct sched_entry, priority)));
 }
 
-/* Each bit of the entries, but of the share of `changed`, and of the reply: `words` of them. */
-static void expect_every_bit_to_matter(uint32_t changed, unsigned words)
+/* Each bit of the entries, but of what is free in entry `index`, and of the reply: `words` of them. */
+static void expect_every_bit_to_matter(uint32_t index, unsigned words)
 {
-    uint64_t *first = (uint64_t *)after.entries;
+    unsigned bits = 8 * sizeof(after.entries);
 
+    changed = index;
     ck_assert_msg(is_confirmed(), "operation %u", request.operation);
-    for (unsigned bit = 0; bit < 8 * sizeof(after.entries); bit++) {
-        if (is_share(first + bit / 64, changed) ||
-            (request.operation == SCHED_ATTACH && first + bit / 64 == (uint64_t *)&after.entries[FREE].tickets && bit % 64 > 31)) {
-            continue; /* the priority that it had is told by the kernel */
-        }
-        first[bit / 64] ^= (uint64_t)1 << bit % 64;
-        ck_assert_msg(!is_confirmed(), "operation %u: bit %u of the entries", request.operation, bit);
-        first[bit / 64] ^= (uint64_t)1 << bit % 64;
-    }
-    for (unsigned bit = 0; bit < 64 * words; bit++) {
-        request.reply[bit / 64] ^= (uint64_t)1 << bit % 64;
-        ck_assert_msg(!is_confirmed(), "operation %u: bit %u of the reply", request.operation, bit);
-        request.reply[bit / 64] ^= (uint64_t)1 << bit % 64;
-    }
+    ck_assert_uint_eq(first_bit_unseen((uint64_t *)after.entries, bits, is_confirmed, is_free), bits);
+    ck_assert_uint_eq(first_bit_unseen(request.reply, 64 * words, is_confirmed, NULL), 64 * words);
 }
 
 START_TEST(calls_are_confirmed_and_no_bit_else)
@@ -196,16 +193,11 @@ int main(void)
 {
     Suite *suite = suite_create("sched_confirm");
     TCase *tests = tcase_create("sched_confirm");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, calls_are_confirmed_and_no_bit_else);
     tcase_add_test(tests, refusals_are_confirmed_only_where_there_is_a_reason);
     tcase_add_test(tests, runners_that_are_not_the_entries_are_found_out);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

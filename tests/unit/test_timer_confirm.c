@@ -3,11 +3,12 @@
 /* sources: servers/timer/state.c servers/timer/heap.c servers/timer/confirm.c */
 #include <check.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "abi/posix_errno.h"
+#include "bits.h"
 #include "servers/timer/confirm.h"
 #include "servers/timer/state.h"
+#include "suite.h"
 
 #define NOW     1000000u
 #define TURNS   40
@@ -84,19 +85,9 @@ static bool is_confirmed(void)
 /* Every bit of the region and of the reply words that a client is given: `words` of them. */
 static void expect_every_bit_to_matter(unsigned words)
 {
-    uint64_t *region = (uint64_t *)&after;
-
-    ck_assert(is_confirmed());
-    for (unsigned bit = 0; bit < 8 * sizeof(after); bit++) {
-        region[bit / 64] ^= (uint64_t)1 << bit % 64;
-        ck_assert_msg(!is_confirmed(), "operation %u: bit %u of the region", request.operation, bit);
-        region[bit / 64] ^= (uint64_t)1 << bit % 64;
-    }
-    for (unsigned bit = 0; bit < 64 * words; bit++) {
-        request.reply[bit / 64] ^= (uint64_t)1 << bit % 64;
-        ck_assert_msg(!is_confirmed(), "operation %u: bit %u of the reply", request.operation, bit);
-        request.reply[bit / 64] ^= (uint64_t)1 << bit % 64;
-    }
+    ck_assert_msg(is_confirmed(), "operation %u", request.operation);
+    ck_assert_uint_eq(first_bit_unseen((uint64_t *)&after, 8 * sizeof(after), is_confirmed, NULL), 8 * sizeof(after));
+    ck_assert_uint_eq(first_bit_unseen(request.reply, 64 * words, is_confirmed, NULL), 64 * words);
 }
 
 START_TEST(calls_are_confirmed_and_no_bit_else)
@@ -221,8 +212,6 @@ int main(void)
 {
     Suite *suite = suite_create("timer_confirm");
     TCase *tests = tcase_create("timer_confirm");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, calls_are_confirmed_and_no_bit_else);
@@ -230,8 +219,5 @@ int main(void)
     tcase_add_test(tests, only_the_first_alarm_is_the_first);
     tcase_add_test(tests, a_heap_that_differs_in_one_bit_or_entry_is_found_out);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }
