@@ -107,6 +107,14 @@ uint8_t uart_take(const struct uart *uart)
     return (uint8_t)call.word[0];
 }
 
+/* The same question in other code: that a line takes nothing is believed when it is told twice, or its clients would try for ever. */
+static bool is_empty(const struct uart *uart)
+{
+    struct pd_call call = {.word = {uart->first + UART_LINE_STATUS, 1}};
+
+    return pd_invoke(uart->slot, IOPORT_IN, &call) == PD_OK && call.word[0] & STATUS_SEND_EMPTY;
+}
+
 bool uart_is_sendable(const struct uart *uart)
 {
     uint64_t until_ns;
@@ -120,7 +128,7 @@ bool uart_is_sendable(const struct uart *uart)
             return true;
         }
     } while (pd_now_ns() < until_ns);
-    return false;
+    return is_empty(uart);
 }
 
 void uart_send(const struct uart *uart, uint32_t bytes)

@@ -45,6 +45,7 @@ START_TEST(what_is_cut_doubled_or_changed_is_not_confirmed)
         chunk[bit / 8] ^= (char)(1u << bit % 8);
     }
     ck_assert(!is_confirmed("aa\nb\n\nlonge", length, false));
+    ck_assert(!is_confirmed("xa\nb\n\nlonger", length, false)); /* too much, and before it */
 }
 END_TEST
 
