@@ -47,19 +47,30 @@ class Place:
         return f"{words} ({self.file}:{self.line})" if self.line else words
 
 
+@dataclass(frozen=True)
+class Lines:
+    """Of a file. By address, the last place named for it; and the first: a function's own line comes before what is
+    inlined."""
+
+    rows: list[tuple[int, str, int]]
+    entries: dict[int, tuple[str, int]]
+
+
 class Symbolizer:
     """Functions and lines of some ELF files."""
 
     def __init__(self, files: Iterable[Path]) -> None:
         self.files = [path for path in files if path.exists()]
         functions: dict[int, Function] = {}
+        #: The addresses from a file's first function to its last, by which it is found whose lines are asked for.
+        self._spans: dict[Path, range] = {}
         for path in self.files:
-            functions.update(_functions(path))
+            own = dict(_functions(path))
+            functions.update(own)
+            self._spans[path] = range(min(own, default=0), max((function.high for function in own.values()), default=0))
         self._starts = sorted(functions)
         self._functions = [functions[start] for start in self._starts]
-        #: By address, the last place named for it; and the first: a function's own line comes before what is inlined.
-        self._rows: list[tuple[int, str, int]] | None = None
-        self._entries: dict[int, tuple[str, int]] = {}
+        self._lines: dict[Path, Lines] = {}
 
     @classmethod
     def of(cls, system: System) -> Symbolizer:
@@ -80,30 +91,26 @@ class Symbolizer:
 
     def place(self, address: int) -> Place:
         """Function, file and line. Code that was inlined has the line it was written on."""
-        rows = self._lines()
-        position = bisect.bisect_right(rows, (address, "\uffff", 0)) - 1
         function = self.function(address)
-        if position < 0 or not rows[position][2] or not function:
-            return Place(function, "", 0)
-        _, file, line = rows[position]
-        return Place(function, file, line)
+        for lines in self._lines_about(address) if function else ():
+            position = bisect.bisect_right(lines.rows, (address, "\uffff", 0)) - 1
+            if position >= 0 and lines.rows[position][2]:
+                _, file, line = lines.rows[position]
+                return Place(function, file, line)
+        return Place(function, "", 0)
 
     def entry(self, function: Function) -> tuple[str, int]:
         """The file and line at which the function begins; ("", 0) if not known."""
-        self._lines()
-        return self._entries.get(function.low, ("", 0))
+        found = (lines.entries[function.low] for lines in self._lines_about(function.low) if function.low in lines.entries)
+        return next(found, ("", 0))
 
-    def _lines(self) -> list[tuple[int, str, int]]:
-        if self._rows is None:
-            rows: dict[int, tuple[str, int]] = {}
-            for address, file, line in (row for path in self.files for row in _line_rows(path)):
-                if line:
-                    self._entries.setdefault(address, (file, line))
-                    rows[address] = (file, line)
-                else:
-                    rows.setdefault(address, (file, line))
-            self._rows = sorted((address, file, line) for address, (file, line) in rows.items())
-        return self._rows
+    def _lines_about(self, address: int) -> Iterator[Lines]:
+        """Reading them takes long, so only those of files that may know the address."""
+        for path, span in self._spans.items():
+            if address in span:
+                if path not in self._lines:
+                    self._lines[path] = _lines(path)
+                yield self._lines[path]
 
 
 def _functions(path: Path) -> Iterator[tuple[int, Function]]:
@@ -113,6 +120,18 @@ def _functions(path: Path) -> Iterator[tuple[int, Function]]:
             if symbol["st_info"]["type"] == "STT_FUNC":
                 low = symbol["st_value"]
                 yield low, Function(symbol.name, low, low + max(symbol["st_size"], 1))
+
+
+def _lines(path: Path) -> Lines:
+    rows: dict[int, tuple[str, int]] = {}
+    entries: dict[int, tuple[str, int]] = {}
+    for address, file, line in _line_rows(path):
+        if line:
+            entries.setdefault(address, (file, line))
+            rows[address] = (file, line)
+        else:
+            rows.setdefault(address, (file, line))
+    return Lines(sorted((address, file, line) for address, (file, line) in rows.items()), entries)
 
 
 def _line_rows(path: Path) -> Iterator[tuple[int, str, int]]:
