@@ -130,16 +130,8 @@ class Picture:
         top, left, width = self._bottom + 48, 24.0, WIDTH - 48
         length_of = span if self._story.timed else "{:,}".format
         self._drawing.text(24, top - 8, f"{self._story.scale}: {length_of(total)}", 12.5, INK, weight="bold")
-        label = left
-        x = left
-        for name, length in self._story.stages:
-            colour = STAGE_COLOURS.get(name) or LANE_COLOURS[name]
-            self._drawing.rectangle(x, top, width * length / total, 18, colour)
-            x += width * length / total
-            self._drawing.rectangle(label, top + 30, 10, 10, colour)
-            words = f"{name} {length_of(length)}"
-            self._drawing.text(label + 14, top + 39, words, 11)
-            label += 26 + 5.8 * len(words)
+        self._drawing.scale(left, top, width, [(f"{name} {length_of(length)}", STAGE_COLOURS.get(name) or LANE_COLOURS[name], length)
+                                               for name, length in self._story.stages])
 
 
 def draw(story: Story) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 FONT = "Helvetica, Arial, sans-serif"
@@ -60,6 +61,17 @@ class Drawing:
         """One line; y is its base line."""
         self._add("text", escape(words), x=x, y=y, font_size=size, fill=fill, text_anchor=anchor,
                   font_family=FONT, font_weight=weight)
+
+    def scale(self, left: float, top: float, width: float, parts: Sequence[tuple[str, str, float]]) -> None:
+        """Parts of a whole as one bar, to scale, and below it each one's colour and words. A part: words, colour, length."""
+        total = sum(length for _, _, length in parts)
+        x = label = left
+        for words, colour, length in parts:
+            self.rectangle(x, top, width * length / total, 18, colour)
+            x += width * length / total
+            self.rectangle(label, top + 30, 10, 10, colour)
+            self.text(label + 14, top + 39, words, 11)
+            label += 26 + 5.8 * len(words)
 
     def __str__(self) -> str:
         return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}" '

@@ -148,15 +148,8 @@ class Picture:
         self.drawing.text(24, self.steps_top, "One recovery, step by step (medians)", 13, weight="bold")
         if total <= 0:
             return
-        x, width = float(MARGIN_LEFT), WIDTH - MARGIN_LEFT - MARGIN_RIGHT
-        label_x = float(MARGIN_LEFT)
-        for name, colour, length in steps:
-            self.drawing.rectangle(x, top, width * length / total, 18, colour)
-            x += width * length / total
-            self.drawing.rectangle(label_x, top + 30, 10, 10, colour)
-            words = f"{name} {length / 1000:.1f} µs"
-            self.drawing.text(label_x + 14, top + 39, words, 11)
-            label_x += 26 + 5.9 * len(words)
+        self.drawing.scale(MARGIN_LEFT, top, WIDTH - MARGIN_LEFT - MARGIN_RIGHT,
+                           [(f"{name} {length / 1000:.1f} µs", colour, length) for name, colour, length in steps])
         self.drawing.text(MARGIN_LEFT - 12, top + 14, f"{total / 1000:.1f} µs", 12, INK, "end")
 
 

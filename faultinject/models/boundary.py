@@ -132,15 +132,20 @@ class OutOfMemory(Model):
         return "no more memory"
 
 
-class DeviceError(Model):
-    """The block service answers a request with an input/output error, as when its device fails to carry it out."""
+class _Device(Model):
+    """What strikes the replies of the service that has the disk."""
 
-    name = "device-error"
-    explanation = "the block service answers with an error"
     groups = ("boundary", "device")
 
     def points(self, execution: Execution) -> Sequence[int]:
         return execution.last_of(_replies_to_a_call) if execution.target.disk else ()
+
+
+class DeviceError(_Device):
+    """The block service answers a request with an input/output error, as when its device fails to carry it out."""
+
+    name = "device-error"
+    explanation = "the block service answers with an error"
 
     def draw(self, source: Draw, target: Target = UNKNOWN) -> Change:
         return Change("assign", ERROR_IO, RDI)
@@ -149,16 +154,12 @@ class DeviceError(Model):
         return "input/output error"
 
 
-class DeviceDelay(Model):
+class DeviceDelay(_Device):
     """The block service's reply is delayed, as when its device is slow; the longest delay is beyond its limit for hangs."""
 
     name = "device-delay"
     explanation = "the block service's reply comes late"
-    groups = ("boundary", "device")
     DELAYS_NS = (10_000, 100_000, 1_000_000, 5_000_000, 15_000_000, 40_000_000)
-
-    def points(self, execution: Execution) -> Sequence[int]:
-        return execution.last_of(_replies_to_a_call) if execution.target.disk else ()
 
     def choices(self, target: Target = UNKNOWN) -> int:
         return len(self.DELAYS_NS)
