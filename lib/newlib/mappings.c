@@ -54,13 +54,16 @@ static int fill(uint8_t *start, size_t bytes, int fd, off_t offset)
 }
 
 /* Why a request for a mapping is refused: an errno, 0 if it is not. */
-static int refusal(uint64_t address, size_t bytes, int protection, int flags)
+static int refusal(uint64_t address, size_t bytes, int protection, int flags, off_t offset)
 {
     if (bytes == 0 || !(flags & MAP_PRIVATE) == !(flags & MAP_SHARED) || flags & ~FLAGS || protection & ~PROTECTIONS) {
         return EINVAL;
     }
     if ((protection & PROT_WRITE) && (protection & PROT_EXEC)) {
         return EACCES;
+    }
+    if (!(flags & MAP_ANONYMOUS) && bytes > INT64_MAX - ((uint64_t)offset & INT64_MAX)) {
+        return EOVERFLOW;
     }
     if (bytes > USER_ADDRESS_LIMIT - PROGRAM_MAP) {
         return ENOMEM;
@@ -165,7 +168,7 @@ void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t
 {
     uint64_t pages = pd_pages(bytes);
     struct open_file *file = NULL;
-    int reason = refusal((uint64_t)address, bytes, protection, flags);
+    int reason = refusal((uint64_t)address, bytes, protection, flags, offset);
     int populate;
     uint8_t *start;
 

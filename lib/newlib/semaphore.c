@@ -3,8 +3,8 @@
  * Semaphores of a program with one thread.
  *
  * Rule: nobody but a signal's handler could post while this thread waits. So a wait without end answers EDEADLK if there is
- * no handler, and EINTR if one has run and not posted; one with a deadline sleeps until it and answers ETIMEDOUT. Sharing
- * with another program would need shared memory: ENOSYS.
+ * no handler, and EINTR if one has run and not posted; one with a deadline sleeps until it and answers ETIMEDOUT. They are
+ * not shared with other programs: ENOSYS.
  */
 #include <semaphore.h>
 #include <unistd.h>

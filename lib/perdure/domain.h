@@ -147,10 +147,7 @@ static inline int64_t pd_domain_status(uint32_t domain, struct pd_domain_status 
     struct pd_call call = {0};
     int64_t status = pd_invoke(domain, DOMAIN_STATUS, &call);
 
-    answer->state = call.word[0];
-    answer->detail = call.word[1];
-    answer->instruction_address = call.word[2];
-    answer->fault_address = call.word[3];
+    *answer = (struct pd_domain_status){call.word[0], call.word[1], call.word[2], call.word[3]};
     return status;
 }
 
@@ -177,9 +174,7 @@ static inline int64_t pd_machine(uint32_t domain, struct pd_machine *answer)
     struct pd_call call = {0};
     int64_t status = pd_invoke(domain, DOMAIN_MACHINE, &call);
 
-    answer->free_pages = call.word[0];
-    answer->pages = call.word[1];
-    answer->chunks = call.word[2];
+    *answer = (struct pd_machine){call.word[0], call.word[1], call.word[2]};
     return status;
 }
 

@@ -149,6 +149,7 @@ static void refusals(void)
     CHECK(refused(NULL, 10, PROT_READ, MAP_PRIVATE, folder, 0, ENODEV));
     CHECK(refused(NULL, 10, PROT_READ, MAP_PRIVATE, ends[0], 0, ENODEV));
     CHECK(refused(NULL, (size_t)1 << 40, PROT_READ, MAP_PRIVATE, fd, 0, ENOMEM));
+    CHECK(refused(NULL, (size_t)-PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE, EOVERFLOW));
     CHECK(refused((void *)0x400000, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0, ENOMEM));
     CHECK(refused((void *)0x400000001, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0, EINVAL));
     map = mmap(NULL, 10, PROT_READ, MAP_SHARED, reader, 0);
