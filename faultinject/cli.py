@@ -77,7 +77,7 @@ def cli() -> None:
               "written back, however the run ends. Without it the program gets an empty disk.")
 @click.option("--mem", type=click.IntRange(32), metavar="MB", help="Memory of the machine; the disk is held in it. "
               "Default: what the disk needs and 96 MB, at least 128.")
-@click.option("--crash", metavar="SERVICE[,...][:EVERY]", help="Kill these services again and again, each on average every "
+@click.option("--crash", metavar="SERVICE[,...][:EVERY][+...]", help="Kill these services again and again, each on average every "
               "EVERY instructions that it executes outside recovery (default 200000); all: every service there is.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the points of --crash.")
 @click.option("--cut", type=click.IntRange(1), metavar="N", help="Cut the machine's power after N instructions since "

@@ -47,24 +47,24 @@ _VERDICT = re.compile(r"verdict (?:\S+ )?code=(\d+) detail=(\d+)")
 class CrashPlan:
     """Which services are killed, and each every how many of its instructions on average."""
 
-    services: tuple[str, ...]
-    every: int = CRASH_EVERY
+    groups: tuple[tuple[tuple[str, ...], int], ...]
 
     @classmethod
     def parse(cls, text: str) -> CrashPlan:
-        """From SERVICE[,SERVICE...][:EVERY]."""
-        services, separator, every = text.partition(":")
-        names = tuple(dict.fromkeys(services.split(",")))
-        if not separator:
-            return cls(names)
-        if not every.isdecimal() or int(every) < 1:
-            raise UsageError(f"--crash {text}: {every!r} is not a number of instructions", "--crash fs:200000")
-        return cls(names, int(every))
+        """From SERVICE[,SERVICE...][:EVERY], and more of them after a +; for a service that is named twice the last holds."""
+        groups = []
+        for group in text.split("+"):
+            services, separator, every = group.partition(":")
+            if separator and (not every.isdecimal() or int(every) < 1):
+                raise UsageError(f"--crash {text}: {every!r} is not a number of instructions", "--crash fs:200000")
+            groups.append((tuple(services.split(",")), int(every) if separator else CRASH_EVERY))
+        return cls(tuple(groups))
 
-    def victims(self, system: System) -> list[str]:
-        """Their names; `all` is every service, the monitor among them. One that is not there is refused."""
+    def victims(self, system: System) -> dict[str, int]:
+        """Distances by name; `all` is every service, the monitor among them. One that is not there is refused."""
         known = [service.name for service in system.services]
-        return known if self.services == ("all",) else [system.service(name).name for name in self.services]
+        return {name: every for names, every in self.groups
+                for name in (known if names == ("all",) else [system.service(name).name for name in names])}
 
 
 @dataclass
@@ -181,8 +181,8 @@ def _plugin_options(request: Request, system: System, events: Path) -> list[str]
     if request.cut_ns is not None:
         options.append(f"cut_ns={request.cut_ns}")
     if request.crash:
-        options += [f"target={'+'.join(request.crash.victims(system))}", f"every={request.crash.every}",
-                    f"seed={request.seed}"]
+        victims = request.crash.victims(system)
+        options += [f"target={'+'.join(f'{name}={every}' for name, every in victims.items())}", f"seed={request.seed}"]
     return options + system.plugin_options()
 
 

@@ -13,6 +13,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,12 +25,12 @@ static struct victim {
     bool wanted;
     bool overdue; /* a kill was due but the service was not executing just then */
     uint64_t random_state;
+    uint64_t every;    /* mean distance of kills, in instructions */
     uint64_t executed; /* in normal operation */
     uint64_t next_kill;
     const volatile struct service_view *view; /* the kernel's entry, as the host sees it; NULL until it is there */
 } victims[SERVICES_MAX];
 
-static uint64_t every_instructions;
 static uint64_t kill_timer[TIMER_STORAGE_BYTES / sizeof(uint64_t)];
 static int timed = SERVICE_NONE; /* whose kill the timer is set for */
 static unsigned block_offset;    /* instructions from the block's start to the kill */
@@ -51,7 +52,7 @@ static void draw_next_kill(struct victim *victim)
 {
     double share = (double)((random_next(victim) >> 11) + 1) / (double)(1ull << 53); /* over 0, at most 1 */
 
-    victim->next_kill = victim->executed + 1 + (uint64_t)(-log(share) * (double)every_instructions);
+    victim->next_kill = victim->executed + 1 + (uint64_t)(-log(share) * (double)victim->every);
 }
 
 bool crash_configure(const char *events_path, const char *names, uint64_t every, uint64_t seed, int64_t cut)
@@ -59,10 +60,9 @@ bool crash_configure(const char *events_path, const char *names, uint64_t every,
     uint64_t state = seed;
 
     cut_ns = cut;
-    every_instructions = every ? every : 1;
     while (names && *names) {
         char name[sizeof(((struct service_view *)0)->name)] = "";
-        size_t length = strcspn(names, "+");
+        size_t length = strcspn(names, "+=");
         int service;
 
         memcpy(name, names, length < sizeof(name) ? length : sizeof(name) - 1);
@@ -71,11 +71,16 @@ bool crash_configure(const char *events_path, const char *names, uint64_t every,
             fprintf(stderr, "fault injection: there is no service %s\n", name);
             return false;
         }
+        names += length;
+        if (*names == '=') {
+            every = strtoull(names + 1, (char **)&names, 10);
+        }
+        victims[service].every = every ? every : 1;
         victims[service].wanted = true;
         victims[service].random_state = state;
         draw_next_kill(&victims[service]);
         state += SEED_STEP;
-        names += length + (names[length] == '+');
+        names += *names == '+';
     }
     return events_open(events_path);
 }

@@ -55,7 +55,8 @@ bool trace_configure(const char *path);
 
 extern const struct stop_handlers crash_handlers;
 /*
- * `names`: services, with + between them; NULL: nothing is killed. `every`: mean distance in instructions, at least 1.
+ * `names`: services, with + between them; NULL: nothing is killed. `every`: mean distance in instructions, at least 1; a name may be
+ * followed by = and another, for it and those after it.
  * `cut`: virtual time at which the machine loses its power, 0 for never.
  */
 bool crash_configure(const char *events_path, const char *names, uint64_t every, uint64_t seed, int64_t cut);

@@ -25,8 +25,6 @@
 #include "perdure/thread.h"
 #include "spawn/program.h"
 
-#define ROOM_TURNS 100
-#define ROOM_TURN_NS 1000000u
 
 /* What the child needs to know before it is a process of its own: it finds it in its copy. */
 static jmp_buf child_context;
@@ -135,19 +133,13 @@ static pid_t become_child(void)
     return 0;
 }
 
-/*
- * Is there memory for a copy of all that this program holds? What ended children have held is taken apart when nothing else is
- * to do, and may have to be waited for.
- */
+/* Is there memory for a copy of all that this program holds? */
 static int has_room(void)
 {
     uint64_t ignored, used_pages = UINT64_MAX;
 
     pd_domain_info(SLOT_SELF_DOMAIN, &ignored, &used_pages, &ignored, &ignored);
-    for (int turn = 0; turn < ROOM_TURNS && glue_quota_left() < used_pages; turn++) {
-        pd_sleep_until(pd_now_ns() + ROOM_TURN_NS);
-    }
-    return glue_quota_left() >= used_pages;
+    return glue_quota_has(used_pages);
 }
 
 /* Make and start the copy; child_context is where it goes on. */

@@ -24,18 +24,23 @@ static uint32_t heap_memory;
 static uint8_t *heap_end; /* NULL before the first use */
 static uint8_t *heap_paid; /* up to here the quota has been asked */
 
-uint64_t glue_quota_left(void)
+/*
+ * What has ended is taken apart when nothing else is to do, or when a call of the kernel finds no quota: such a call is made here,
+ * for a domain of that size, which goes back at once.
+ */
+int glue_quota_has(uint64_t pages)
 {
-    uint64_t quota_pages;
-    uint64_t used_pages;
-    uint64_t threads;
-    uint64_t name;
+    uint64_t quota_pages, used_pages, ignored;
+    uint32_t domain;
+    int64_t status = pd_domain_info(SLOT_SELF_DOMAIN, &quota_pages, &used_pages, &ignored, &ignored);
 
-    if (pd_domain_info(SLOT_SELF_DOMAIN, &quota_pages, &used_pages, &threads, &name) != PD_OK ||
-        quota_pages < used_pages + RESERVE_PAGES) {
-        return 0;
+    if (status == PD_OK && quota_pages >= used_pages + RESERVE_PAGES && pages <= quota_pages - used_pages - RESERVE_PAGES) {
+        return 1;
     }
-    return quota_pages - used_pages - RESERVE_PAGES;
+    domain = pd_slot_take();
+    status = pd_create_domain(SLOT_SELF_DOMAIN, domain, pages + RESERVE_PAGES);
+    pd_slot_drop(domain);
+    return status == PD_OK;
 }
 
 static int heap_start(void)
@@ -71,7 +76,7 @@ void *sbrk(ptrdiff_t change)
         return (void *)-1;
     }
     if (before + change > heap_paid) {
-        if (pd_pages((uint64_t)(before + change - heap_paid)) > glue_quota_left()) {
+        if (!glue_quota_has(pd_pages((uint64_t)(before + change - heap_paid)))) {
             errno = ENOMEM;
             return (void *)-1;
         }

@@ -219,7 +219,7 @@ static int fetch(const struct mapped *mapping)
     if (pages < 0) {
         return -1;
     }
-    if ((uint64_t)pages > glue_quota_left()) {
+    if (!glue_quota_has((uint64_t)pages)) {
         return fail(ENOMEM);
     }
     for (int64_t page = 0; page < pages; page++) {

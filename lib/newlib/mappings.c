@@ -123,7 +123,7 @@ static int make_memory(struct mapped *mapping)
     const struct open_file *file = mapping->file;
 
     mapping->memory = pd_slot_take();
-    if (mapping->pages > glue_quota_left() ||
+    if (!glue_quota_has(mapping->pages) ||
         pd_create_memory(SLOT_SELF_DOMAIN, mapping->memory, mapping->pages, 0) != PD_OK ||
         (file && pd_set_pager(mapping->memory, SLOT_FS, FS_PREAD, file->handle, mapping->offset) != PD_OK)) {
         pd_slot_drop(mapping->memory);

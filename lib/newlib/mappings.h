@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* Pages that this program's quota still pays for, but for a reserve. */
-uint64_t glue_quota_left(void);
+/* Can so many pages more be had, beside what a program needs to go on? */
+int glue_quota_has(uint64_t pages);
 
 /* The slot of the memory of the mapping that begins at `start`; 0 if there is none. */
 uint32_t glue_mapping_memory(const void *start);
