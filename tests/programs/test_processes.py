@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import EVERY_SERVICE, run, run_without_failures
+from conftest import EVERY_SERVICE, make_disk, run, run_without_failures
 
 
 @pytest.mark.parametrize(("crash", "least"), [(None, 0), ("proc:20000", 20), ("proc:5000", 80), ("fs:100000", 2),
