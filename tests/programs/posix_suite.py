@@ -32,8 +32,8 @@ PAGE = ROOT / "docs" / "posix.md"
 #: What the suite's exit statuses mean (its include/posixtest.h).
 VERDICTS = {0: "passed", 1: "failed", 2: "unresolved", 4: "unsupported", 5: "untested"}
 COLUMNS = ["passed", "failed", "unresolved", "unsupported", "untested"]
-#: Guest time for one test, as Debian runs the suite.
-LIMIT_S = 240
+#: Guest time for one test: the longest of those that pass sleeps for ten seconds.
+LIMIT_S = 15
 
 
 def tests_of(interface: str) -> dict[str, list[str]]:
@@ -68,7 +68,8 @@ def verdict(status: int) -> str:
     return VERDICTS.get(status, "failed")
 
 
-def run_suite(compiled: Path, scratch: Path, wanted: dict[str, list[str]], crash: str | None = None) -> dict[str, tuple[int, str]]:
+def run_suite(compiled: Path, scratch: Path, wanted: dict[str, list[str]],
+              crash: str | None = None) -> dict[str, tuple[int, str]]:
     """Run these tests of each interface. Of each INTERFACE/TEST: its status (-1: late) and what it wrote."""
     tree = scratch / "tree"
     make_tree(tree, list(wanted))
@@ -102,17 +103,13 @@ def write_passed(results: dict[str, tuple[int, str]]) -> None:
         + "".join(" ".join([interface, *sorted(passed[interface], key=order)]) + "\n" for interface in sorted(passed)))
 
 
-class MissingReason(Exception):
-    """A failed test that posix_reasons.toml says nothing about."""
-
-
 def reason_of(name: str, reasons: dict[str, str]) -> str:
     """Why a test does not pass: of the patterns INTERFACE/TEST, INTERFACE/N-* and INTERFACE, the longest that is there."""
     interface, _, test = name.partition("/")
     for pattern in (name, f"{interface}/{test.partition('-')[0]}-*", interface):
         if pattern in reasons:
             return reasons[pattern]
-    raise MissingReason(f"{name} does not pass: say why in {REASONS.relative_to(ROOT)}")
+    return "not looked into yet"
 
 
 def page_lines(results: dict[str, tuple[int, str]], absent: dict[str, str], reasons: dict[str, str]) -> list[str]:
@@ -148,7 +145,8 @@ def page_lines(results: dict[str, tuple[int, str]], absent: dict[str, str], reas
 def need_of(complaint: str) -> str:
     """What the compiler's or the linker's complaint comes down to."""
     complaint = complaint.partition(";")[0]
-    quoted = [part for part in complaint.replace("\u2018", "'").replace("\u2019", "'").split("'")[1::2] if not part.startswith("struct ")]
+    quoted = [part for part in complaint.replace("\u2018", "'").replace("\u2019", "'").split("'")[1::2]
+              if not part.startswith("struct ")]
     words = quoted[-1:] or [complaint.split(":")[0]] if ":" in complaint or quoted else complaint.split()
     return ", ".join(f"`{word}`" for word in words)
 
