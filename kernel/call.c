@@ -95,8 +95,9 @@ static bool begin_call(struct service *service, struct thread *caller)
     worker->rdx = caller->rdx;
     worker->r10 = caller->r10;
     worker->r8 = caller->r8 & ((1ull << TRANSFER_SEND_SHIFT) - 1);
+    worker->rbx = portal->binding;
     worker->r9 = operation_of(caller) | (uint64_t)portal->binding << INVOKE_OPERATION_SHIFT;
-    worker_deliver(service, caller->context, DELIVER_CALL);
+    worker_deliver(service, caller->context, caller->rax >> INVOKE_CHECK_SHIFT);
     if (service->pending_events || service->unbinding)
         help_itself(service);
     return true;
@@ -289,9 +290,14 @@ static void finish_trace(struct service *service)
     }
 }
 
+static bool reply_agrees(const struct thread *worker)
+{
+    return !(worker->rax & REPLY_CHECKED) || worker->r9 == reply_check(worker);
+}
+
 static bool reply_valid(const struct service *service, const struct thread *worker)
 {
-    uint64_t flags = worker->rax & ~(1ull << REPLY_SYSCALL_BIT);
+    uint64_t flags = worker->rax & ~(1ull << REPLY_SYSCALL_BIT | REPLY_CHECKED);
     uint64_t bytes = worker->r8 & ~((uint64_t)TRANSFER_SEND_MASK << TRANSFER_SEND_SHIFT);
 
     if (bytes > MESSAGE_BYTES || (handover_in(worker->r8) && !handover_valid(worker->r8)) || flags > REPLY_AGAIN || flags == (REPLY_DEFER | REPLY_AGAIN))
@@ -316,7 +322,7 @@ struct thread *reply_slow(struct thread *worker)
         service_fail(service, &(struct failure){.cause = CAUSE_HANG, .instruction = worker->rip});
         return kernel_leave();
     }
-    if (!transaction_commit(service)) {
+    if (!reply_agrees(worker) || !transaction_commit(service)) {
         service_fail(service, &(struct failure){.cause = CAUSE_CHECK, .instruction = worker->rip});
         return kernel_leave();
     }

@@ -86,6 +86,7 @@ struct thread *thread_create(struct domain *domain)
     thread->object = (struct object){.type = OBJECT_THREAD, .references = 1, .payer = domain};
     object_hold(&domain->object);
     thread->domain = domain;
+    thread->root = domain->root;
     thread->domain_next = domain->threads;
     domain->threads = thread;
     domain->thread_count++;

@@ -27,6 +27,7 @@ struct thread {
     struct domain *domain;
     uint64_t resume_all; /* was interrupted, not in a system call: rcx and r11 count too */
 
+    uint64_t root;           /* its domain's, for the fast path */
     struct service *service; /* whose worker it is */
     struct sched_context *context; /* its own, of which it holds a reference; a worker's is its caller's */
     uint32_t state;

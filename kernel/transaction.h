@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "kernel/service.h"
+#include "kernel/thread.h"
 #include "kernel/x86_64/mmu.h"
 
 #define WINDOW_REGION_ENTRY ((WINDOW_REGION - WINDOW_SSR) / PAGE_BYTES)
@@ -29,6 +30,17 @@ static inline uint32_t window_written(const uint64_t *window, const struct ssr *
     for (uint32_t i = 1; i < ssr->memory.pages; i++)
         written |= (uint32_t)(window[i] / PTE_DIRTY & 1) << i;
     return written;
+}
+
+/* The check of a reply as its worker has it in its registers (REPLY_CHECKED). */
+static inline uint32_t reply_check(const struct thread *worker)
+{
+    uint64_t sum = checksum_step(0, worker->rdi);
+
+    sum = checksum_step(sum, worker->rsi);
+    sum = checksum_step(sum, worker->rdx);
+    sum = checksum_step(sum, worker->r10);
+    return __builtin_ia32_crc32si((uint32_t)sum, (uint32_t)worker->r8);
 }
 
 static inline void window_unmap(uint64_t *window, const struct ssr *ssr)

@@ -6,7 +6,7 @@ WARNING_FLAGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes 
 DEPEND_FLAGS = -MMD -MP -MF $(@:.o=.d)
 
 # What kernel and servers share: no floating point, no position independence, no tables for unwinding.
-FREESTANDING_FLAGS := -std=c17 -ffreestanding -O2 -g -mgeneral-regs-only -mcrc32 -fno-pic -fno-pie \
+FREESTANDING_FLAGS := -std=c17 -ffreestanding -O2 -fno-align-loops -g -mgeneral-regs-only -mcrc32 -fno-pic -fno-pie \
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-fno-common -ffile-prefix-map=$(CURDIR)=. $(WARNING_FLAGS) $(INCLUDE_FLAGS)
 

@@ -20,7 +20,7 @@ enum stretch_begin {
     BEGIN_CONTINUED = 0, /* after an interrupt */
     BEGIN_START = 1,     /* an incarnation's first instruction */
     BEGIN_RESULT = 2,    /* back from an invocation */
-    BEGIN_CALL = 3,      /* a request is delivered; this and the next two in the order of the kernel's DELIVER_* */
+    BEGIN_CALL = 3,      /* a request is delivered; the next two in the order of the kernel's DELIVER_* */
     BEGIN_EVENT = 4,
     BEGIN_UNBIND = 5
 };

@@ -7,7 +7,7 @@
 
 #include "service.h"
 
-enum { REPLY_BIT = 63, OPERATION_MASK = 0xffff, SPACES_MAX = 32 };
+enum { REPLY_BIT = 63, OWN_BIT = 31, OPERATION_MASK = 0xffff, SPACES_MAX = 32 };
 
 static uint64_t system_call_entry;
 
@@ -45,7 +45,9 @@ static uint32_t how_it_begins(const struct space *space, uint32_t incarnation)
         return BEGIN_RESULT;
     }
     if (space->end == END_REPLY) {
-        return BEGIN_CALL + (uint32_t)machine_register(RAX);
+        uint32_t kind = (uint32_t)machine_register(RAX);
+
+        return kind >> OWN_BIT ? BEGIN_CALL + (kind & ~(1u << OWN_BIT)) : BEGIN_CALL;
     }
     return BEGIN_CONTINUED;
 }

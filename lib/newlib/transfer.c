@@ -46,12 +46,12 @@ static int64_t lend(uint32_t operation, uint32_t handle, size_t bytes, uint64_t 
     size_t pages = pd_pages(bytes);
     uint64_t transfer = out ? pd_transfer_lend_out(pages) : pd_transfer_lend_in(pages);
     struct pd_call call = {{handle, bytes, offset, 0}, transfer, (uint64_t)base};
-    int64_t status = pd_invoke(SLOT_FS, operation, &call);
+    int64_t status = pd_invoke_checked(SLOT_FS, operation, &call);
 
     if (__builtin_expect(status == PD_BAD_ADDRESS, 0)) {
         touch(base, pages, out);
         call = (struct pd_call){{handle, bytes, offset, 0}, transfer, (uint64_t)base};
-        status = pd_invoke(SLOT_FS, operation, &call);
+        status = pd_invoke_checked(SLOT_FS, operation, &call);
     }
     return status == PD_OK ? (int64_t)call.word[0] : pd_portal_error(status);
 }

@@ -81,7 +81,7 @@ int64_t pd_portal_error(int64_t status);
 /* Call a service: word 0 of the answer, >= 0 or -PE_*. The other words and the message size are in `call`. */
 static inline int64_t pd_portal_call(uint32_t slot, uint32_t operation, struct pd_call *call)
 {
-    int64_t status = pd_invoke(slot, operation, call);
+    int64_t status = pd_invoke_checked(slot, operation, call);
 
     if (__builtin_expect(status != PD_OK, 0)) {
         return pd_portal_error(status);

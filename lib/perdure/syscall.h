@@ -27,19 +27,18 @@ struct pd_call {
     uint64_t lend_base;
 };
 
-/*
- * Invoke `operation` of what the capability in `slot` names. Any thread may call; it blocks as long as the callee
- * makes it wait.
- *
- * slot 0..CAPABILITY_SLOTS-1, operation as in abi. Returns PD_OK or a negative PD_* code; the result words are
- * meaningful with PD_OK and, word 0 (FATE_*), with PD_DEAD, PD_LOST and PD_POISON.
- */
 #ifdef PERDURE_HOST /* on the build machine whoever tests is the kernel */
 int64_t pd_invoke(uint32_t slot, uint32_t operation, struct pd_call *call);
-#else
-static inline int64_t pd_invoke(uint32_t slot, uint32_t operation, struct pd_call *call)
+
+static inline int64_t pd_invoke_checked(uint32_t slot, uint32_t operation, struct pd_call *call)
 {
-    uint64_t status = slot | (uint64_t)operation << INVOKE_OPERATION_SHIFT;
+    return pd_invoke(slot, operation, call);
+}
+#else
+/* The invocation that `selector` (INVOKE_*) says. For the functions below. */
+static inline int64_t pd_invoke_selected(uint64_t selector, struct pd_call *call)
+{
+    uint64_t status = selector;
     uint64_t word_0 = call->word[0];
     uint64_t word_1 = call->word[1];
     uint64_t word_2 = call->word[2];
@@ -57,6 +56,43 @@ static inline int64_t pd_invoke(uint32_t slot, uint32_t operation, struct pd_cal
     call->word[3] = word_3;
     call->transfer = transfer;
     return (int64_t)status;
+}
+
+/*
+ * Invoke `operation` of what the capability in `slot` names. Any thread may call; it blocks as long as the callee
+ * makes it wait.
+ *
+ * slot 0..CAPABILITY_SLOTS-1, operation as in abi. Returns PD_OK or a negative PD_* code; the result words are
+ * meaningful with PD_OK and, word 0 (FATE_*), with PD_DEAD, PD_LOST and PD_POISON.
+ */
+static inline int64_t pd_invoke(uint32_t slot, uint32_t operation, struct pd_call *call)
+{
+    return pd_invoke_selected(slot | (uint64_t)operation << INVOKE_OPERATION_SHIFT, call);
+}
+
+/* The check of a request, in its place in the selector (INVOKE_CHECK_SHIFT). */
+static inline uint64_t pd_request_check(uint32_t operation, const struct pd_call *call)
+{
+    uint64_t sum = operation;
+    uint32_t transfer = (uint32_t)call->transfer & ((1u << TRANSFER_SEND_SHIFT) - 1);
+
+    __asm__("crc32q %1, %0" : "+r"(sum) : "rm"(call->word[0]));
+    __asm__("crc32q %1, %0" : "+r"(sum) : "rm"(call->word[1]));
+    __asm__("crc32q %1, %0" : "+r"(sum) : "rm"(call->word[2]));
+    __asm__("crc32q %1, %0" : "+r"(sum) : "rm"(call->word[3]));
+    __asm__("crc32l %1, %k0" : "+r"(sum) : "rm"(transfer));
+    return sum << (64 - INVOKE_CHECK_BITS) >> (64 - INVOKE_CHECK_BITS - INVOKE_CHECK_SHIFT);
+}
+
+/*
+ * The same for what is, or may be, a portal: the request carries a check, so that a service can tell it from one that was
+ * damaged on its way, and its reply comes with one. A damaged one is delivered, or run, again; three times damaged is -PE_IO.
+ */
+static inline int64_t pd_invoke_checked(uint32_t slot, uint32_t operation, struct pd_call *call)
+{
+    return pd_invoke_selected(slot | (uint64_t)operation << INVOKE_OPERATION_SHIFT |
+                                  pd_request_check(operation, call),
+                              call);
 }
 #endif
 

@@ -4,12 +4,20 @@
  *
  * Rule: nothing is expected of any register but what the kernel delivers in, neither at start nor after a
  * reply; what the loop needs it makes anew. The path of a call is straight-line: 25 instructions between
- * delivery and reply, besides service_call itself.
+ * delivery and reply, besides service_call itself, and 20 more where request and reply have a check.
+ *
+ * A request that does not agree with its check is delivered again, for the kernel has it still; a reply that does not
+ * agree with its check is not committed, and its call runs again. What is checked is what lies in memory, so a store
+ * that went astray shows, too.
  */
 #include "abi/kernel.h"
+#include "abi/posix_errno.h"
 #include "panic.h"
 
+#define DAMAGED_MAXIMUM 3 /* times in succession; then it is not the delivery that damages requests */
+
 #define REQUEST_OPERATION 2
+#define REQUEST_BINDING 4
 #define REQUEST_TRANSFER 8
 #define REQUEST_REPLY_BYTES 12
 #define REQUEST_WORDS 16
@@ -47,6 +55,7 @@ ready:
 empty_reply:
         xorl    %edi, %edi
         xorl    %esi, %esi
+short_reply:
         xorl    %edx, %edx
         xorl    %r10d, %r10d
         xorl    %r8d, %r8d
@@ -92,6 +101,51 @@ no_reply:
         call    server_panic
 
 other_delivery:
+        js      own_delivery                    /* flags are still those of the test */
+        movzwl  server_request + REQUEST_OPERATION(%rip), %ecx
+        crc32q  server_request + REQUEST_WORDS(%rip), %rcx
+        crc32q  server_request + REQUEST_WORDS + 8(%rip), %rcx
+        crc32q  server_request + REQUEST_WORDS + 16(%rip), %rcx
+        crc32q  server_request + REQUEST_WORDS + 24(%rip), %rcx
+        crc32l  server_request + REQUEST_TRANSFER(%rip), %ecx
+        xorl    %eax, %ecx
+        addl    %ecx, %ecx                      /* bit 31 is none of the check */
+        jne     damaged
+        cmpl    server_request + REQUEST_BINDING(%rip), %ebx
+        jne     damaged
+        movl    %ecx, server_damaged(%rip)
+        leaq    server_request(%rip), %rdi
+        call    service_call
+        movq    %rax, %rdi
+        movabsq $((1 << 63) + 1), %rax
+        cmpq    %rax, %rdi
+        jle     no_reply
+        xorl    %r9d, %r9d
+        crc32q  %rdi, %r9
+        crc32q  server_request + REQUEST_REPLY + 8(%rip), %r9
+        crc32q  server_request + REQUEST_REPLY + 16(%rip), %r9
+        crc32q  server_request + REQUEST_REPLY + 24(%rip), %r9
+        crc32l  server_request + REQUEST_REPLY_BYTES(%rip), %r9d
+        addq    $(REPLY_CHECKED - 1), %rax
+        movl    server_request + REQUEST_REPLY_BYTES(%rip), %r8d
+        movq    server_request + REQUEST_REPLY + 8(%rip), %rsi
+        movq    server_request + REQUEST_REPLY + 16(%rip), %rdx
+        movq    server_request + REQUEST_REPLY + 24(%rip), %r10
+        jmp     server_loop
+
+damaged:
+        incl    server_damaged(%rip)
+        cmpl    $DAMAGED_MAXIMUM, server_damaged(%rip)
+        movabsq $(1 << 63 | REPLY_AGAIN), %rax
+        jb      empty_reply
+        xorl    %ecx, %ecx
+        movl    %ecx, server_damaged(%rip)
+        movq    $-PE_IO, %rdi
+        movabsq $(1 << 63), %rax
+        xorl    %esi, %esi
+        jmp     short_reply
+
+own_delivery:
         cmpl    $DELIVER_EVENT, %eax
         jne     unbind
         call    service_event                   /* rdi holds the bits */
@@ -113,6 +167,12 @@ unknown_delivery:
 server_request:
         .skip   REQUEST_SIZE
         .size server_request, . - server_request
+
+        /* Deliveries in succession of requests that did not agree with their check. */
+        .type server_damaged, @object
+server_damaged:
+        .skip   4
+        .size server_damaged, . - server_damaged
 
         /* The stack is scratch: a new incarnation reads nothing of it that it did not write. The page below it is not
            mapped (mk/server.ld). */

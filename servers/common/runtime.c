@@ -27,7 +27,7 @@ struct service_result service_invoke(uint32_t slot, uint32_t operation, const ui
     for (unsigned int index = 0; words && index < 4; index++) {
         call.word[index] = words[index];
     }
-    result.status = pd_invoke(slot, operation, &call);
+    result.status = pd_invoke_checked(slot, operation, &call);
     for (unsigned int index = 0; index < 4; index++) {
         result.words[index] = call.word[index];
     }

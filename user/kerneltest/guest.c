@@ -15,15 +15,16 @@ struct delivery {
 
 static void reply(struct delivery *it, uint64_t flags, uint64_t result, uint64_t bytes)
 {
+    uint64_t check = flags & REPLY_CHECKED ? guest_check(result, bytes) : 0; /* calls come before registers are set */
+    uint64_t rax = 1ull << REPLY_SYSCALL_BIT | flags, rdi = guest_damaged(result), rsi = 0, rdx = 0;
     register uint64_t r10 __asm__("r10") = 0;
     register uint64_t r8 __asm__("r8") = bytes;
-    register uint64_t r9 __asm__("r9");
-    uint64_t rax = 1ull << REPLY_SYSCALL_BIT | flags, rdi = result, rsi = 0, rdx = 0;
+    register uint64_t r9 __asm__("r9") = check;
 
     __asm__ volatile("syscall"
-                     : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "=r"(r9)
+                     : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
                      :
-                     : "rcx", "r11", "memory");
+                     : "rbx", "rcx", "r11", "memory");
     it->kind = rax;
     it->word[0] = rdi;
     it->word[1] = rsi;
@@ -126,6 +127,13 @@ static uint64_t count_in_parts(uint64_t parts, uint64_t *flags)
     return region()[0];
 }
 
+static uint64_t count_checked(uint64_t message_bytes, uint64_t *flags, uint64_t *bytes)
+{
+    *flags = REPLY_CHECKED;
+    *bytes = message_bytes;
+    return ++region()[0];
+}
+
 /* What the seed makes of a reply; bits that mean something more often than others. */
 static uint64_t nonsense(uint64_t seed, uint64_t *flags, uint64_t *bytes)
 {
@@ -185,6 +193,8 @@ static uint64_t serve(const struct delivery *it, uint64_t *flags, uint64_t *byte
         region()[it->word[0]] = it->word[1];
         fault_if_due();
         return 0;
+    case GUEST_CHECKED:
+        return count_checked(it->word[0], flags, bytes);
     case GUEST_GET:
         return region()[it->word[0]];
     case GUEST_DEFER:
@@ -245,10 +255,10 @@ static _Noreturn void service_loop(void)
         uint64_t flags = 0, bytes = 0, result = 0;
 
         board()->serving++;
-        if (it.kind == DELIVER_CALL) {
+        if (!(it.kind >> DELIVER_OWN_BIT)) {
             result = serve(&it, &flags, &bytes);
         } else if (it.kind == DELIVER_EVENT) {
-            guest_handover_own(DELIVER_EVENT, 0);
+            guest_handover_own(GUEST_OWN_EVENT, 0);
             fault_if_due();
             if (board()->event_reads) {
                 board()->event_reads--;
@@ -262,7 +272,7 @@ static _Noreturn void service_loop(void)
             board()->events |= it.word[0];
             board()->event_count++;
         } else {
-            guest_handover_own(DELIVER_UNBIND, it.selector >> INVOKE_OPERATION_SHIFT);
+            guest_handover_own(GUEST_OWN_UNBIND, it.selector >> INVOKE_OPERATION_SHIFT);
             fault_if_due();
             board()->unbinds++;
         }

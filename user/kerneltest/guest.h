@@ -22,6 +22,7 @@ struct board {
     uint64_t recoveries;    /* of them at the recovered entry */
     uint64_t serving;       /* deliveries begun */
     uint64_t release;       /* whoever waits for it goes on */
+    uint64_t damage;        /* the next reply's first word is changed by it on the way */
     uint64_t hold;          /* GUEST_HANDOVER and those after it wait for `release` */
     uint64_t fault;         /* so many deliveries more end in a fault */
     uint64_t fault_start;   /* so many starts more end in a fault */
@@ -38,7 +39,7 @@ struct board {
     uint64_t event_reads; /* an event reads where clients' regions are in their calls */
     uint64_t event_lends; /* an event lends the page here, of the service, to the inner one's GUEST_FILL_LATE */
     uint64_t kept_at_start;  /* what the service kept of its first binding when it started last, a mask */
-    uint64_t use_in[3];      /* by kind of delivery: 1 + index of what is signalled there with bit 1 << kind */
+    uint64_t use_in[3];      /* by kind of delivery (GUEST_OWN_*): 1 + index of what is signalled there with bit 1 << kind */
     int64_t used_status[3];
     uint64_t event_binding;  /* whose, in an event */
     struct {
@@ -75,6 +76,7 @@ enum guest_operation {
     GUEST_PARTS,       /* (parts): count in so many transactions, each as GUEST_COUNT does; a fault is in the last */
     GUEST_NONSENSE,    /* (seed): a reply with any flags, bytes and transfer */
     GUEST_REGION,      /* ++ of the service region's first quadword; its value */
+    GUEST_CHECKED,     /* (bytes): count as GUEST_COUNT does; the reply has a check and so many bytes of a message */
     GUEST_HANDOVER,    /* those below: after them a fault, or board.release, if the board says so */
     GUEST_KEEP = GUEST_HANDOVER, /* (arrived, index): the status of SERVICE_KEEP */
     GUEST_DROP,        /* (binding, index) */
@@ -91,10 +93,18 @@ enum guest_operation {
     GUEST_KEEP_DEFER,  /* (arrived, index): keep, and leave the request with its client */
 };
 
+/* guest_checks.c: the check of a reply of one word (REPLY_CHECKED); the word as it is sent, changed if the board says so. */
+uint64_t guest_check(uint64_t word, uint64_t bytes);
+uint64_t guest_damaged(uint64_t word);
+
 /* guest_handover.c: *transfer is the reply's descriptor; what the incarnation finds; other deliveries than calls. */
 uint64_t guest_handover(uint64_t operation, const uint64_t word[4], uint64_t *transfer);
 void guest_handover_started(void);
 void guest_handover_own(uint64_t kind_of_delivery, uint64_t binding);
+
+/* Deliveries without a caller, by the low bits of their kind. */
+#define GUEST_OWN_EVENT (DELIVER_EVENT & 3)
+#define GUEST_OWN_UNBIND (DELIVER_UNBIND & 3)
 
 #define GUEST_INNER_SLOT 3900 /* the outer service's portal of the inner one */
 #define GUEST_NEVER_SLOT 3901 /* this domain's notification that nobody signals */

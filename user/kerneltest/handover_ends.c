@@ -67,16 +67,16 @@ static const char *every_kind_of_transaction_can_use_what_is_kept(void)
     EXPECT(service_bring_back(&taker), PD_OK);
     EXPECT(service_ask(&taker, GUEST_ADD, 1, 2), 3);
     EXPECT(board()->kept_at_start, 4);
-    board()->use_in[DELIVER_EVENT] = board()->use_in[DELIVER_UNBIND] = 3;
+    board()->use_in[GUEST_OWN_EVENT] = board()->use_in[GUEST_OWN_UNBIND] = 3;
     board()->event_binding = taker.binding;
     EXPECT(service_ask(&taker, GUEST_ALARM, alarm_at, 1), PD_OK);
     EXPECT_TRUE(wait_for(&board()->event_count, 1));
-    EXPECT(board()->used_status[DELIVER_EVENT], PD_OK);
-    EXPECT(taken(), 1 << DELIVER_EVENT);
+    EXPECT(board()->used_status[GUEST_OWN_EVENT], PD_OK);
+    EXPECT(taken(), 1 << GUEST_OWN_EVENT);
     EXPECT(pd_service_unbind(taker.service, taker.binding), PD_OK);
     EXPECT_TRUE(wait_for(&board()->unbinds, 1));
-    EXPECT(board()->used_status[DELIVER_UNBIND], PD_OK);
-    EXPECT(taken(), 1 << DELIVER_UNBIND);
+    EXPECT(board()->used_status[GUEST_OWN_UNBIND], PD_OK);
+    EXPECT(taken(), 1 << GUEST_OWN_UNBIND);
     handover_stop();
     return NULL;
 }
@@ -192,7 +192,7 @@ static const char *a_client_that_dies_takes_back_what_it_gave(void)
         board()->release = 0;
         board()->arrived[1] = 0;
         board()->scratch[3] = board()->scratch[4] = 0;
-        board()->use_in[DELIVER_UNBIND] = 1;
+        board()->use_in[GUEST_OWN_UNBIND] = 1;
         EXPECT(task_domain(&client, 256), PD_OK);
         EXPECT(pd_service_bind(taker.service, client.domain, 64, 0, &binding), PD_OK);
         EXPECT(pd_copy(SLOT_SELF_DOMAIN, ours, client.domain, 65, SENT | RIGHT_USE, 0), PD_OK);
@@ -205,12 +205,12 @@ static const char *a_client_that_dies_takes_back_what_it_gave(void)
         sleep_ms(20); /* its table is empty, but nobody has released the service */
         board()->release = 1;
         EXPECT_TRUE(wait_for(&board()->unbinds, stage + 1));
-        EXPECT(board()->used_status[DELIVER_UNBIND], PD_OK); /* seen once more */
-        EXPECT(taken(), 1 << DELIVER_UNBIND);
+        EXPECT(board()->used_status[GUEST_OWN_UNBIND], PD_OK); /* seen once more */
+        EXPECT(taken(), 1 << GUEST_OWN_UNBIND);
         EXPECT(ask_3(GUEST_USE, binding, 0, 0), PD_BAD_ARGUMENT);
         EXPECT(pd_revoke(SLOT_SELF_DOMAIN, ours), PD_OK);
     }
-    board()->use_in[DELIVER_UNBIND] = 0;
+    board()->use_in[GUEST_OWN_UNBIND] = 0;
     handover_stop();
     return NULL;
 }

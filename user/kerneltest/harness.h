@@ -50,6 +50,7 @@ extern const struct test pager_tests[];
 extern const struct test transfer_tests[];
 extern const struct test lending_tests[];
 extern const struct test call_tests[];
+extern const struct test check_tests[];
 extern const struct test handover_tests[];
 extern const struct test handover_end_tests[];
 extern const struct test timeout_tests[];

@@ -15,6 +15,7 @@ static const struct test *const groups[] = {
     transfer_tests,
     lending_tests,
     call_tests,
+    check_tests,
     handover_tests,
     handover_end_tests,
     timeout_tests,
