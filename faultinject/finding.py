@@ -69,6 +69,7 @@ class Judges:
         log = golden.outputs[0].decode(errors="replace")
         self._golden = {service: replace(golden, clients=workbench.workload.clients or learn_clients(log, service))
                         for service in services}
+        self._services = {service.name: service for service in workbench.system.services}
         self._symbolizer = Symbolizer.of(workbench.system)
         self._judge = make_judge(workbench, golden, oracle)
         self._kept = golden.image
@@ -86,7 +87,7 @@ class Judges:
 
     def __call__(self, fault: Fault, experiment: Experiment) -> Finding:
         """Judges one experiment; refuses one that is not what was planned: a control run that is not the golden run, a
-        second fault that had a place and was not put in. Its disk is not needed any more."""
+        fault that found somebody else running, a second fault that had a place and was not put in. Its disk is not needed any more."""
         golden = self._golden[fault.service]
         finding = judge_experiment(fault, experiment, golden, self._judge)
         image = self._images / f"{experiment.disk_hash}.img"
@@ -97,6 +98,11 @@ class Judges:
                                          or experiment.ended_at_ns != golden.experiment.ended_at_ns):
             raise EngineError(f"the control experiment at {fault.time_ns} ns differs from the golden run",
                               "runs are not repeatable with this QEMU: use another build, and say which one failed")
+        service = self._services.get(fault.service)
+        if experiment.rip and service and not service.low <= experiment.rip < service.high:
+            raise EngineError(f"{fault.model} in {fault.service}, at {fault.time_ns} ns, would have struck at "
+                              f"{experiment.rip:#x}, which is not {fault.service}'s",
+                              "the run has strayed from the golden run: try --engine fresh, and say which QEMU this is")
         if experiment.second_points and not experiment.second_at_ns:
             raise EngineError(f"the second fault of {fault.model} in {fault.service}, at {fault.time_ns} ns, had "
                               f"{experiment.second_points} places and was not put in",

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * QEMU skips virtual time when all processors are idle. For an empty loop the processor is made to look halted while that
- * is done, and a timer of our own ends the skipping after whole rounds. Where the flag is within QEMU's processor, which no
- * function tells, is read from QEMU's own description of the state that it migrates. Without it loops are executed.
+ * is done, and a timer of our own ends the skipping after whole rounds. Where no flag is found loops are executed.
  */
 #include "idle.h"
 
@@ -30,13 +29,6 @@ unsigned idle_loop_instructions(const uint8_t *bytes, size_t length_bytes)
     }
     return nops + 1 < length_bytes && bytes[nops] == JUMP_SHORT && bytes[nops + 1] == (uint8_t)-(nops + 2) ? nops + 1
                                                                                                         : 0;
-}
-
-static uint32_t *find_halted(void)
-{
-    const struct state_field *field = qemu_first_state_field("vmstate_cpu_common", "halted");
-
-    return field && field->size == sizeof(*halted) ? (uint32_t *)((uint8_t *)machine_cpu + field->offset) : NULL;
 }
 
 static void rounds_over(void *argument)
@@ -117,7 +109,7 @@ static bool can_skip_rounds(void)
 
     if (!looked && machine_cpu) {
         looked = true;
-        halted = find_halted();
+        halted = machine_halted();
         qemu.timer_init_full(rounds_timer, NULL, CLOCK_VIRTUAL_NS, TIMER_SCALE_NS, 0, rounds_over, NULL);
     }
     return halted != NULL;

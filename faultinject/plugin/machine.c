@@ -429,3 +429,10 @@ size_t machine_output_read(unsigned output, uint64_t offset, void *bytes, size_t
     }
     return length < 0 ? 0 : (size_t)length;
 }
+
+uint32_t *machine_halted(void)
+{
+    const struct state_field *field = qemu_first_state_field("vmstate_cpu_common", "halted");
+
+    return field && field->size == sizeof(uint32_t) ? (uint32_t *)((uint8_t *)machine_cpu + field->offset) : NULL;
+}

@@ -58,6 +58,12 @@ bool machine_memory_offset(uint64_t *offset);
 /* Bytes of guest RAM. */
 uint64_t machine_memory_bytes(void);
 
+/*
+ * QEMU's flag that the processor halted. Where it is, which no function tells, is read from QEMU's own description of the state
+ * that it migrates. NULL if it does not say.
+ */
+uint32_t *machine_halted(void);
+
 /* Effective address of the memory operand of an instruction that is about to be executed. */
 uint64_t machine_effective_address(const struct instruction *instruction);
 

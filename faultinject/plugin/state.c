@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Of the state that is put back the section "cpu_common" is left out: loading it would drop all translated code. What it
- * holds, pending interrupts, is put back by hand. (It also says whether the processor is halted, which it is not: it is
- * between two instructions.)
+ * holds, pending interrupts and whether the processor is halted, is put back by hand: a processor that halted afterwards would
+ * stand still in the state that is put back, while time goes on to the next interrupt.
  */
 #define _GNU_SOURCE
 #include "state.h"
@@ -20,6 +20,7 @@ enum { STATE_HEADER_BYTES = 8, SECTION_FULL = 4, SECTION_FOOTER = 0x7e };
 
 static int state_file = -1;
 static uint32_t pending_interrupts;
+static uint32_t was_halted;
 
 static uint32_t big_endian(const uint8_t *bytes)
 {
@@ -109,6 +110,10 @@ size_t state_read(uint8_t *bytes, size_t capacity)
 
 bool state_save(void)
 {
+    if (!machine_halted()) {
+        return false;
+    }
+    was_halted = *machine_halted();
     state_file = state_write();
     return state_file >= 0 && state_edit();
 }
@@ -135,6 +140,7 @@ void state_load(void)
         _exit(1);
     }
     qemu.qemu_fclose(file);
+    *machine_halted() = was_halted;
     qemu.cpu_reset_interrupt(machine_cpu, ~(int)pending_interrupts);
     if (pending_interrupts) {
         qemu.cpu_interrupt(machine_cpu, (int)pending_interrupts);

@@ -215,10 +215,10 @@ def test_a_second_fault_strikes_the_recovery_from_the_first(world: World, model:
     assert again == findings[0].experiment
 
 
-def test_every_second_fault_is_put_in_whichever_of_two_like_services_is_killed(world: World) -> None:
-    """They are made of the same objects: an address says which."""
+def test_every_second_fault_is_put_in_whichever_service_is_killed(world: World) -> None:
+    """Among them two services that are made of the same objects: an address says which."""
     assert {"echo", "echo0"} <= set(world.executions)
-    faults = [fault for service in ("echo", "echo0") for model in parse_models("second")
+    faults = [fault for service in world.executions for model in parse_models("second")
               for fault in (one.fault for one in make_space({service: world.executions[service]}, [model], 2, HERE).draws(0, 1))]
     for finding in world.run([replace(fault, index=number) for number, fault in enumerate(faults)]):
         experiment, killed = finding.experiment, world.system.service(finding.fault.service)
