@@ -37,7 +37,8 @@ def shell_disk() -> bytes:
                 copy_stripped(program, programs / program.name)
         if (programs / "busybox").is_file():
             for line in (BUILD / "foreign" / "busybox" / "links").read_text().split():
-                (programs / Path(line).name).symlink_to("busybox")
+                if not (programs / Path(line).name).exists():  # a program of its own comes first
+                    (programs / Path(line).name).symlink_to("busybox")
         (tree / "README").write_text("This disk is made anew at each `make run`. Your own: ./perdure console --disk IMG\n")
         make_ext2(image, DISK_MIB, tree)
         return image.read_bytes()

@@ -50,7 +50,8 @@ def test_make_targets_that_pages_name_are_in_make_help() -> None:
     known = set(re.findall(r"^  (\S+)", listing, re.MULTILINE))
     named = {target for page in PAGES for target in re.findall(r"(?:^    |`)make ([a-z]+(?:-[a-z]+)*)", page.read_text(),
                                                         re.MULTILINE)}
-    assert named and named <= known | {"unit-tests"}
+    recipes = {f"foreign-{path.stem}" for path in (ROOT / "user" / "foreign").glob("*.sh")}
+    assert named and named <= known | recipes | {"unit-tests"}
 
 
 def test_commands_and_options_that_pages_name_are_in_the_help() -> None:
