@@ -37,10 +37,10 @@ run: all ## boot to the console and its shell (Ctrl-A X leaves)
 demo: all ## crash the file system under load at least 200 times, compare every file
 	@./perdure demo
 
-# About three minutes on two processors; more, or another: make campaign CAMPAIGN="--service blk --n 500".
+# About two minutes on two processors; more, or another: make campaign CAMPAIGN="--service blk --n 500".
 CAMPAIGN ?= --service fs --model reg-bitflip,memory-abort,hang,kill --n 15000 --seed 1
 
-campaign: all ## inject faults into the file system for about three minutes, print the table
+campaign: all ## inject faults into the file system for about two minutes, print the table
 	@./perdure campaign $(CAMPAIGN)
 
 # Another: make report REPORT="build/c1/campaign.sqlite build/c2/campaign.sqlite -o compared.html".
