@@ -11,12 +11,13 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
+from terminal import Terminal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
@@ -179,3 +180,14 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("programs")
     compile_programs(directory)
     return directory
+
+
+@pytest.fixture(name="terminal")
+def _terminal(disk: Path) -> Iterator[Terminal]:
+    """The console at its prompt, with the test's own disk."""
+    terminal = Terminal(disk)
+    try:
+        terminal.wait_for("/> ")
+        yield terminal
+    finally:
+        terminal.close()

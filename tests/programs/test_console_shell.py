@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,16 +38,6 @@ def _disk(tmp_path: Path, foreign: Callable[[str], Path]) -> Path:
     (tree / "script").write_text(SCRIPT)
     (tree / "own-crash").write_bytes((BUILD / "programs" / "shell").read_bytes())
     return make_disk(tmp_path / "disk.img", 16, tree)
-
-
-@pytest.fixture(name="terminal")
-def _terminal(disk: Path) -> Iterator[Terminal]:
-    terminal = Terminal(disk)
-    try:
-        terminal.wait_for("/> ")
-        yield terminal
-    finally:
-        terminal.close()
 
 
 def test_pipes_and_redirection(terminal: Terminal, disk: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,16 +23,6 @@ def _disk(tmp_path: Path, compiled: Path) -> Path:
     (tree / "fsx").chmod(0o755)
     (tree / "streams").write_bytes((compiled / "streams").read_bytes())
     return make_disk(tmp_path / "disk.img", 16, tree)
-
-
-@pytest.fixture(name="terminal")
-def _terminal(disk: Path) -> Iterator[Terminal]:
-    terminal = Terminal(disk)
-    try:
-        terminal.wait_for("/> ")
-        yield terminal
-    finally:
-        terminal.close()
 
 
 def test_commands_about_files(terminal: Terminal, disk: Path) -> None:
